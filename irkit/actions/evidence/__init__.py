@@ -1,0 +1,1 @@
+"""Actions that only gather and keep evidence."""

@@ -1,0 +1,152 @@
+"""Validated references to things in a cluster or an account. Nothing untyped names a target.
+
+Name rules: Kubernetes documentation, "Object Names and IDs" (RFC 1123 subdomain ≤ 253, label ≤ 63).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints, model_validator
+
+from irkit.model.base import Model
+
+_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+DNS_LABEL = rf"^{_LABEL}$"
+DNS_SUBDOMAIN = rf"^(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*$"
+_ARN = re.compile(
+    r"^arn:(?P<partition>aws[a-z-]{0,16}):eks:(?P<region>[a-z]{2}(-[a-z]+){1,3}-\d{1,2}):(?P<account>\d{12})"
+    r":cluster/(?P<name>[0-9A-Za-z][0-9A-Za-z_-]{0,99})$",
+    re.ASCII,
+)
+_CONTEXT = re.compile(r"^context:(?P<name>[!-~]{1,200})$")
+
+Namespace = Annotated[str, StringConstraints(pattern=DNS_LABEL, max_length=63)]
+Name = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$")]
+Uid = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z][0-9A-Za-z-]{0,62}$")]
+"""Usually a UUID; static pods carry a hash without dashes, so the form is not narrowed further."""
+Account = Annotated[str, StringConstraints(pattern=r"^[0-9]{12}$")]
+Region = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+){1,3}-[0-9]{1,2}$")]
+
+
+class ClusterRef(Model):
+    """A cluster: its EKS ARN, or `context:NAME` for one that is only known from a kubeconfig."""
+
+    kind: Literal["Cluster"] = "Cluster"
+    id: str
+
+    @model_validator(mode="after")
+    def _form(self) -> ClusterRef:
+        if not (_ARN.match(self.id) or _CONTEXT.match(self.id)):
+            msg = "must be an EKS cluster ARN (12-digit account) or context:NAME"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def arn(self) -> str:
+        """The ARN, or "" for a context."""
+        return self.id if self.id.startswith("arn:") else ""
+
+    def _part(self, name: str) -> str:
+        found = _ARN.match(self.id)
+        return found[name] if found else ""
+
+    @property
+    def account(self) -> str:
+        """The 12-digit account, or ""."""
+        return self._part("account")
+
+    @property
+    def region(self) -> str:
+        """The region, or ""."""
+        return self._part("region")
+
+    @property
+    def name(self) -> str:
+        """The cluster's or the context's name."""
+        return self._part("name") or self.id.partition(":")[2]
+
+    @property
+    def key(self) -> str:
+        """What tells this cluster from all others."""
+        return self.id
+
+    def __str__(self) -> str:
+        return self.id
+
+
+class _InCluster(Model):
+    """Something with an identity in one cluster. `uid` is empty until it was looked up."""
+
+    cluster: ClusterRef
+    name: Name
+    uid: Uid | Literal[""] = ""
+
+    @property
+    def key(self) -> str:
+        """cluster, kind and uid (or name): the identity that locks, originals and the case index use."""
+        return f"{self.cluster.id}|{type(self).__name__.removesuffix('Ref')}|{self.uid or self.path}"
+
+    @property
+    def path(self) -> str:
+        """namespace/name, or the name of a cluster-wide object."""
+        namespace = getattr(self, "namespace", "")
+        return f"{namespace}/{self.name}" if namespace else self.name
+
+
+class NamespaceRef(_InCluster):
+    """A namespace."""
+
+    kind: Literal["Namespace"] = "Namespace"
+    name: Namespace
+
+    def __str__(self) -> str:
+        return f"namespace {self.name}"
+
+
+class NodeRef(_InCluster):
+    """A node."""
+
+    kind: Literal["Node"] = "Node"
+
+    def __str__(self) -> str:
+        return f"node {self.name}"
+
+
+class PodRef(_InCluster):
+    """A pod, pinned by uid once resolved: a name may be used again by another pod."""
+
+    kind: Literal["Pod"] = "Pod"
+    namespace: Namespace
+
+    def __str__(self) -> str:
+        return f"pod {self.path}"
+
+
+class ServiceAccountRef(_InCluster):
+    """A Kubernetes service account."""
+
+    kind: Literal["ServiceAccount"] = "ServiceAccount"
+    namespace: Namespace
+
+    def __str__(self) -> str:
+        return f"service account {self.path}"
+
+
+class WorkloadRef(_InCluster):
+    """A controller of pods: `type` is its Kubernetes kind (ReplicaSet, Deployment, DaemonSet, …)."""
+
+    kind: Literal["Workload"] = "Workload"
+    namespace: Namespace
+    type: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9]{0,62}$")]
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.path}"
+
+
+AnyRef = Annotated[
+    ClusterRef | NamespaceRef | NodeRef | PodRef | ServiceAccountRef | WorkloadRef, Field(discriminator="kind")
+]
+Target = Annotated[NamespaceRef | NodeRef | PodRef | ServiceAccountRef | WorkloadRef, Field(discriminator="kind")]
+"""What a case can be about."""
