@@ -1,4 +1,6 @@
-"""Everything that irkit raises on purpose. The tree:
+"""Everything that irkit raises on purpose.
+
+The tree:
 
     IrkitError                     what happened, to which object, what irkit did, what to type next
     ├── UsageError                 wrong command line, configuration or target            exit 2

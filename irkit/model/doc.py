@@ -136,5 +136,7 @@ def _describe(value: object) -> str:
     """The type of a value, never the value: it may be a secret or hostile."""
     if value is _MISSING:
         return "nothing"
-    names = {dict: "an object", list: "a list", str: "text", bool: "true or false", int: "an integer", float: "a number"}
-    return names.get(type(value), "nothing" if value is None else type(value).__name__)
+    if value is None:
+        return "nothing"
+    names = {dict: "an object", list: "a list", str: "text", bool: "true or false", int: "an integer"}
+    return names.get(type(value), type(value).__name__)

@@ -143,6 +143,40 @@ class Evidence(EvidenceReader, Protocol):
         ...
 
 
+class Spool(Protocol):
+    """Bytes that were read in a turn and wait for the `Store` effect of that turn."""
+
+    def keep(self, name: str, chunks: Iterable[bytes]) -> Spooled:
+        """Take the bytes, hashed while written; a second take of the same name replaces the first."""
+        ...
+
+    def chunks(self, name: str) -> Iterable[bytes]:
+        """The bytes back. Raises JournalError where they are gone (another process spooled them)."""
+        ...
+
+
+class World(Protocol):
+    """Everything outside that a run may touch. `app` composes it; tests compose another over the same wire."""
+
+    @property
+    def evidence(self) -> Evidence:
+        """The case's evidence store."""
+        ...
+
+    @property
+    def spool(self) -> Spool:
+        """Where bytes wait between observing and storing."""
+        ...
+
+    def kube(self, cluster: ClusterRef) -> Kube:
+        """The API of this cluster. Raises ConfigError where the configuration does not name it."""
+        ...
+
+    def reader(self, crowd: int) -> Reader:
+        """A fresh snapshot for a wave in which `crowd` steps look."""
+        ...
+
+
 # -- remembering -------------------------------------------------------------------------------------
 
 

@@ -1,7 +1,7 @@
 """The journal's records: each kind a typed, versioned model. They freeze with the first release.
 
 An envelope is one line of canonical JSON:
-    {"body": {...}, "kind": "...", "prev": "<sha256 of the line before>", "seq": n, "time": "...Z", "v": 1, "writer": "..."}
+    {"body":{...},"kind":"...","prev":"<sha256 of the line before>","seq":n,"time":"...Z","v":1,"writer":"..."}
 `prev` of the first record is the SHA-256 of the case id. Order is `seq`, never time.
 """
 
@@ -80,6 +80,7 @@ class RunOpened(Body):
     actions: dict[str, int]
     who: Who
     tool: str
+    asked: Time  # when the command was started: "contained in" counts from here
     undoes: tuple[RunId, ...] = ()
 
 
@@ -148,7 +149,7 @@ class StepPlanned(Body):
 
 
 class StepWaiting(Body):
-    """An action answered `Wait`."""
+    """An action answered `Wait`, or (`failed`) a look or an effect did not succeed and is worth another try."""
 
     kind: ClassVar[str] = "step.waiting"
     run: RunId
@@ -156,6 +157,7 @@ class StepWaiting(Body):
     turn: int
     until: Time
     why: str
+    failed: bool = False
 
 
 class StepParked(Body):
@@ -224,7 +226,8 @@ class EffectIntended(Body):
     """Durable before anything is sent. `call` is the exact call; a sealed slot's digest is in `sealed`.
 
     `key` tells the effect from all others of the case: generation, mode, mark and name. `attempt` counts the
-    tries after a look. `not_after` bounds the start by the store's clock where no local lock proves an older writer dead.
+    tries after a look. `not_after` bounds the start by the store's clock where no local lock proves an
+    older writer dead.
     """
 
     kind: ClassVar[str] = "effect.intended"

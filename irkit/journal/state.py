@@ -1,0 +1,363 @@
+"""What a case is: a fold of its records, and nothing else. Resume is folding again.
+
+`CaseState.apply` is the only place where a record means something; it reads no clock and does no I/O.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from irkit.model import records as r
+from irkit.model.base import Json
+from irkit.model.findings import Finding
+from irkit.model.plans import Drift, Impact, Original, Receipt, Verdict
+from irkit.model.refs import ClusterRef, Target
+
+
+@dataclass(slots=True)
+class EffectState:
+    """One effect of the case, by its key. `status` follows its latest record."""
+
+    key: str
+    name: str
+    mark: str
+    run: str
+    step: str
+    attempt: int
+    call: Json
+    status: Literal["intended", "done", "failed", "in_doubt"]
+    writer: str
+    intended: str  # when
+    ended: str = ""
+    reply: dict[str, Json] = field(default_factory=dict)
+    request_id: str = ""
+    adopted: bool = False
+    error: str = ""
+
+
+@dataclass(slots=True)
+class StepState:
+    """One step, or one child of a `for_each`, of a run."""
+
+    key: str
+    turn: int = 0
+    phase: Literal["new", "acting", "waiting", "parked", "asked", "closed"] = "new"
+    started: str = ""  # when the present stretch of work began; a resume begins another
+    until: str = ""
+    why: str = ""
+    hint: str = ""
+    failures: int = 0  # effects and looks in a row that did not succeed
+    asked: str = ""
+    approved: set[str] = field(default_factory=set)
+    verdict: Verdict | None = None
+    reason: str = ""
+    outputs: dict[str, Json] | None = None
+    mark: str = ""
+    impact: tuple[Impact, ...] = ()
+    drift: tuple[Drift, ...] = ()
+    ended: str = ""
+    envelope: Json = None
+    swept: bool = False  # the final look found it otherwise
+
+
+@dataclass(slots=True)
+class RunState:
+    """One run of the case."""
+
+    id: str
+    mode: Literal["apply", "undo"]
+    name: str
+    playbook: str
+    checked: str
+    inputs: dict[str, Json]
+    who: r.Who
+    opened: str
+    asked: str
+    undoes: tuple[str, ...]
+    steps: dict[str, StepState] = field(default_factory=dict)
+    children: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    items: dict[str, Json] = field(default_factory=dict)  # child key -> its item
+    outcome: str = ""
+    closed: str = ""
+    paused: str = ""
+    contained_ms: int = -1
+    aborting: bool = False
+
+    def step(self, key: str) -> StepState:
+        """The step's state; a fresh one where nothing was recorded of it."""
+        return self.steps.setdefault(key, StepState(key))
+
+
+@dataclass(slots=True)
+class Kept:
+    """A first value, while its generation lasts."""
+
+    original: Original
+    mark: str
+
+
+@dataclass(slots=True)
+class CaseState:
+    """All that is known of a case."""
+
+    case: str = ""
+    cluster: ClusterRef | None = None
+    target: Target | None = None
+    who: r.Who | None = None
+    lab: bool = False
+    opened: str = ""
+    closed: str = ""
+    seq: int = -1
+    now: str = ""
+    writer: str = ""
+    findings: dict[str, Finding] = field(default_factory=dict)
+    runs: dict[str, RunState] = field(default_factory=dict)
+    effects: dict[str, EffectState] = field(default_factory=dict)
+    originals: dict[tuple[str, str], Kept] = field(default_factory=dict)
+    touches: dict[str, dict[tuple[str, str], Json]] = field(default_factory=dict)  # mark -> field -> value set
+    generations: dict[str, int] = field(default_factory=dict)  # mark -> finished undos
+    artefacts: list[r.ArtefactStored] = field(default_factory=list)
+    notes: list[tuple[str, r.Note]] = field(default_factory=list)
+    requests: set[str] = field(default_factory=set)
+
+    def apply(self, record: r.Record) -> None:
+        """Take one record in. Records come in `seq` order; the kinds are closed, so each has its meaning here."""
+        self.seq, self.now, self.writer = record.seq, record.time, record.writer
+        _FOLD[record.kind](self, record.body, record)
+
+    def fold(self, records: Iterable[r.Record]) -> CaseState:
+        """Take many in; gives itself."""
+        for record in records:
+            self.apply(record)
+        return self
+
+    # -- questions that several rooms ask ----------------------------------------------------------
+
+    @property
+    def open_runs(self) -> list[RunState]:
+        """Runs that have not ended, oldest first."""
+        return [run for run in self.runs.values() if not run.outcome]
+
+    def generation(self, mark: str) -> int:
+        """How many times this mark's work was undone."""
+        return self.generations.get(mark, 0)
+
+    def receipts(self, mark: str) -> tuple[Receipt, ...]:
+        """What this mark has done in its present generation, oldest first."""
+        prefix = effect_key(mark, self.generation(mark), "apply", "")
+        return tuple(
+            Receipt(effect=effect.name, status=effect.status, reply=effect.reply)
+            for effect in self.effects.values()
+            if effect.key.startswith(prefix) and effect.status != "intended"
+        )
+
+    def doubtful(self, mark: str) -> list[EffectState]:
+        """Effects of this mark of which nobody knows whether they took place."""
+        return [e for e in self.effects.values() if e.mark == mark and e.status in {"intended", "in_doubt"}]
+
+    def originals_for(self, mark: str) -> dict[tuple[str, str], Json]:
+        """First values of the fields that this mark touched."""
+        touched = self.touches.get(mark, {})
+        return {key: self.originals[key].original.value for key in touched if key in self.originals}
+
+
+def effect_key(mark: str, generation: int, mode: str, name: str) -> str:
+    """What tells an effect from all others of its case; the same for every rerun of the same work."""
+    return f"{mark[:20]}.{generation}.{mode}.{name}"
+
+
+# -- what each kind of record means --------------------------------------------------------------------
+
+
+def _case_opened(state: CaseState, body: r.CaseOpened, record: r.Record) -> None:
+    state.case, state.cluster, state.target = body.case, body.cluster, body.target
+    state.who, state.lab, state.opened = body.who, body.lab, record.time
+
+
+def _finding_joined(state: CaseState, body: r.FindingJoined, _: r.Record) -> None:
+    state.findings[body.finding.raw_sha256] = body.finding
+
+
+def _run_opened(state: CaseState, body: r.RunOpened, record: r.Record) -> None:
+    state.runs[body.run] = RunState(
+        id=body.run, mode=body.mode, name=body.name, playbook=body.playbook, checked=body.checked,
+        inputs=body.inputs, who=body.who, opened=record.time, asked=body.asked, undoes=body.undoes,
+    )  # fmt: skip
+
+
+def _run_resumed(state: CaseState, body: r.RunResumed, _: r.Record) -> None:
+    run = state.runs[body.run]
+    run.paused = ""
+    for step in run.steps.values():
+        step.started = ""
+        if step.phase == "parked":
+            step.phase, step.failures = "new", 0
+
+
+def _run_paused(state: CaseState, body: r.RunPaused, _: r.Record) -> None:
+    state.runs[body.run].paused = body.why
+
+
+def _step_expanded(state: CaseState, body: r.StepExpanded, _: r.Record) -> None:
+    run = state.runs[body.run]
+    run.children[body.step] = body.children
+    run.items.update(zip(body.children, body.items, strict=True))
+
+
+def _original_kept(state: CaseState, body: r.OriginalKept, _: r.Record) -> None:
+    key = (body.original.target, body.original.field)
+    state.originals.setdefault(key, Kept(body.original, body.mark))
+
+
+def _touch(state: CaseState, body: Any, record: r.Record) -> StepState:  # noqa: ANN401 -- any step's body
+    step = state.runs[body.run].step(body.step)
+    step.started = step.started or record.time
+    return step
+
+
+def _step_planned(state: CaseState, body: r.StepPlanned, record: r.Record) -> None:
+    step = _touch(state, body, record)
+    mark = body.mark.id
+    step.turn, step.phase, step.why, step.mark, step.impact = body.turn, "acting", body.why, mark, body.impact
+    touched = state.touches.setdefault(mark, {})
+    touched.update({(touch.target, touch.field): touch.value for touch in body.touches})
+
+
+def _step_waiting(state: CaseState, body: r.StepWaiting, record: r.Record) -> None:
+    step = _touch(state, body, record)
+    step.turn, step.phase, step.until, step.why = body.turn, "waiting", body.until, body.why
+    step.failures = step.failures + 1 if body.failed else 0
+
+
+def _step_parked(state: CaseState, body: r.StepParked, record: r.Record) -> None:
+    step = _touch(state, body, record)
+    step.turn, step.phase, step.why, step.hint = body.turn, "parked", f"{body.why}: {body.detail}", body.hint
+
+
+def _step_closed(state: CaseState, body: r.StepClosed, record: r.Record) -> None:
+    step = _touch(state, body, record)
+    step.phase, step.verdict, step.reason, step.drift = "closed", body.verdict, body.reason, body.drift
+    step.swept, step.hint = body.sweep, body.hint
+    if not body.sweep:
+        step.outputs, step.ended, step.mark = body.outputs, record.time, body.mark or step.mark
+
+
+def _approval_asked(state: CaseState, body: r.ApprovalAsked, record: r.Record) -> None:
+    step = _touch(state, body, record)
+    step.turn, step.phase, step.asked, step.why = body.turn, "asked", body.digest, body.reason
+    step.envelope = body.envelope
+
+
+def _approval_given(state: CaseState, body: r.ApprovalGiven, record: r.Record) -> None:
+    state.requests.add(body.request)
+    step = _touch(state, body, record)
+    step.approved.add(body.digest)
+    if step.phase == "asked":
+        step.phase = "new"
+
+
+def _approval_denied(state: CaseState, body: r.ApprovalDenied, record: r.Record) -> None:
+    state.requests.add(body.request)
+    _touch(state, body, record)
+
+
+def _effect_intended(state: CaseState, body: r.EffectIntended, record: r.Record) -> None:
+    _touch(state, body, record).phase = "acting"
+    state.effects[body.key] = EffectState(
+        key=body.key, name=body.name, mark=body.mark, run=body.run, step=body.step, attempt=body.attempt,
+        call=body.call, status="intended", writer=record.writer, intended=record.time,
+    )  # fmt: skip
+
+
+def _effect_done(state: CaseState, body: r.EffectDone, record: r.Record) -> None:
+    effect = state.effects[body.key]
+    effect.status, effect.reply, effect.request_id = "done", body.reply, body.request_id
+    effect.adopted, effect.ended = body.adopted, record.time
+    _touch(state, body, record).failures = 0
+
+
+def _effect_failed(state: CaseState, body: r.EffectFailed, record: r.Record) -> None:
+    effect = state.effects[body.key]
+    effect.status, effect.error, effect.ended = "failed", body.message, record.time
+    step = _touch(state, body, record)
+    step.failures, step.why = step.failures + 1, body.message
+
+
+def _effect_doubted(state: CaseState, body: r.EffectDoubted, record: r.Record) -> None:
+    effect = state.effects[body.key]
+    effect.status, effect.error, effect.ended = "in_doubt", body.why, record.time
+    step = _touch(state, body, record)
+    step.failures, step.why = step.failures + 1, body.why
+
+
+def _artefact_stored(state: CaseState, body: r.ArtefactStored, _: r.Record) -> None:
+    state.artefacts.append(body)
+
+
+def _request_taken(state: CaseState, body: r.RequestTaken, _: r.Record) -> None:
+    state.requests.add(body.request)
+    if body.wants == "abort":
+        for run in state.open_runs:
+            run.aborting = True
+
+
+def _note(state: CaseState, body: r.Note, record: r.Record) -> None:
+    state.requests.add(body.request)
+    state.notes.append((record.time, body))
+
+
+def _run_closed(state: CaseState, body: r.RunClosed, record: r.Record) -> None:
+    run = state.runs[body.run]
+    run.outcome, run.closed, run.contained_ms, run.paused = body.outcome, record.time, body.contained_ms, ""
+    if run.mode == "undo":
+        _end_generation(state, run)
+
+
+def _end_generation(state: CaseState, run: RunState) -> None:
+    """What was restored is over: a later run records new originals and intends its effects anew."""
+    for step in run.steps.values():
+        if step.mark and step.verdict is not None and step.verdict.status == "proven":
+            for key in state.touches.pop(step.mark, {}):
+                if not any(key in touched for touched in state.touches.values()):
+                    state.originals.pop(key, None)
+            state.generations[step.mark] = state.generation(step.mark) + 1
+
+
+def _case_closed(state: CaseState, _body: r.CaseClosed, record: r.Record) -> None:
+    state.closed = record.time
+
+
+def _nothing(_state: CaseState, _body: object, _record: r.Record) -> None:
+    """Records that only people and verifiers read."""
+
+
+_FOLD: dict[str, Callable[[CaseState, Any, r.Record], None]] = {
+    "case.opened": _case_opened,
+    "finding.joined": _finding_joined,
+    "run.opened": _run_opened,
+    "run.resumed": _run_resumed,
+    "run.paused": _run_paused,
+    "step.expanded": _step_expanded,
+    "original.kept": _original_kept,
+    "step.planned": _step_planned,
+    "step.waiting": _step_waiting,
+    "step.parked": _step_parked,
+    "step.closed": _step_closed,
+    "approval.asked": _approval_asked,
+    "approval.given": _approval_given,
+    "approval.denied": _approval_denied,
+    "effect.intended": _effect_intended,
+    "effect.done": _effect_done,
+    "effect.failed": _effect_failed,
+    "effect.doubted": _effect_doubted,
+    "artefact.stored": _artefact_stored,
+    "request.taken": _request_taken,
+    "note": _note,
+    "clock.read": _nothing,
+    "journal.recovered": _nothing,
+    "sealed": _nothing,
+    "run.closed": _run_closed,
+    "case.closed": _case_closed,
+}

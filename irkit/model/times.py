@@ -1,0 +1,27 @@
+"""The records' time form: UTC, microseconds, `2026-11-21T12:00:00.000000Z`. As text it sorts as time does."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+_FORM = "%Y-%m-%dT%H:%M:%S.%fZ"
+
+
+def stamp(moment: datetime) -> str:
+    """The text form of an aware moment."""
+    return moment.astimezone(UTC).strftime(_FORM)
+
+
+def moment(text: str) -> datetime:
+    """The aware moment of a text form. Raises ValueError."""
+    return datetime.strptime(text, _FORM).replace(tzinfo=UTC)
+
+
+def after(text: str, seconds: float) -> str:
+    """So many seconds later."""
+    return stamp(moment(text) + timedelta(seconds=seconds))
+
+
+def milliseconds(earlier: str, later: str) -> int:
+    """Whole milliseconds from one to the other; negative where the clock went back."""
+    return int((moment(later) - moment(earlier)) / timedelta(milliseconds=1))
