@@ -31,6 +31,7 @@ class EffectState:
     writer: str
     intended: str  # when
     ended: str = ""
+    seq: int = -1  # of the record that ended it
     reply: dict[str, Json] = field(default_factory=dict)
     request_id: str = ""
     adopted: bool = False
@@ -145,17 +146,28 @@ class CaseState:
         return self.generations.get(mark, 0)
 
     def receipts(self, mark: str) -> tuple[Receipt, ...]:
-        """What this mark has done in its present generation, oldest first."""
+        """What this mark has done in its present generation, oldest first.
+
+        An intent without an end counts as in doubt: it may have taken place.
+        """
         prefix = effect_key(mark, self.generation(mark), "apply", "")
         return tuple(
-            Receipt(effect=effect.name, status=effect.status, reply=effect.reply)
+            Receipt(
+                effect=effect.name,
+                status="in_doubt" if effect.status == "intended" else effect.status,
+                reply=effect.reply,
+            )
             for effect in self.effects.values()
-            if effect.key.startswith(prefix) and effect.status != "intended"
+            if effect.key.startswith(prefix)
         )
 
-    def doubtful(self, mark: str) -> list[EffectState]:
-        """Effects of this mark of which nobody knows whether they took place."""
-        return [e for e in self.effects.values() if e.mark == mark and e.status in {"intended", "in_doubt"}]
+    def doubtful(self, run: str, step: str) -> list[EffectState]:
+        """Effects of this step of which nobody knows whether they took place."""
+        return [
+            effect
+            for effect in self.effects.values()
+            if effect.run == run and effect.step == step and effect.status in {"intended", "in_doubt"}
+        ]
 
     def originals_for(self, mark: str) -> dict[tuple[str, str], Json]:
         """First values of the fields that this mark touched."""
@@ -271,23 +283,35 @@ def _effect_intended(state: CaseState, body: r.EffectIntended, record: r.Record)
     )  # fmt: skip
 
 
-def _effect_done(state: CaseState, body: r.EffectDone, record: r.Record) -> None:
+def _ended(state: CaseState, body: Any, record: r.Record) -> EffectState:  # noqa: ANN401 -- any effect's end
+    """The effect that ended. An end without an intent is folded too: `verify` must be able to show it."""
+    if body.key not in state.effects:
+        state.effects[body.key] = EffectState(
+            key=body.key, name=body.name, mark=body.mark, run=body.run, step=body.step, attempt=0,
+            call=None, status="intended", writer=record.writer, intended="",
+        )  # fmt: skip
     effect = state.effects[body.key]
+    effect.ended, effect.seq = record.time, record.seq
+    return effect
+
+
+def _effect_done(state: CaseState, body: r.EffectDone, record: r.Record) -> None:
+    effect = _ended(state, body, record)
     effect.status, effect.reply, effect.request_id = "done", body.reply, body.request_id
-    effect.adopted, effect.ended = body.adopted, record.time
+    effect.adopted = body.adopted
     _touch(state, body, record).failures = 0
 
 
 def _effect_failed(state: CaseState, body: r.EffectFailed, record: r.Record) -> None:
-    effect = state.effects[body.key]
-    effect.status, effect.error, effect.ended = "failed", body.message, record.time
+    effect = _ended(state, body, record)
+    effect.status, effect.error = "failed", body.message
     step = _touch(state, body, record)
     step.failures, step.why = step.failures + 1, body.message
 
 
 def _effect_doubted(state: CaseState, body: r.EffectDoubted, record: r.Record) -> None:
-    effect = state.effects[body.key]
-    effect.status, effect.error, effect.ended = "in_doubt", body.why, record.time
+    effect = _ended(state, body, record)
+    effect.status, effect.error = "in_doubt", body.why
     step = _touch(state, body, record)
     step.failures, step.why = step.failures + 1, body.why
 

@@ -1,0 +1,171 @@
+"""What to do next: a pure function of the playbook and the folded journal. No client, no clock, no store."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from irkit.journal.state import RunState, StepState
+from irkit.model.base import Json
+from irkit.model.plans import Verdict
+from irkit.model.playbooks import Playbook, Step
+from irkit.model.times import milliseconds
+
+MAX_FAILURES = 4
+"""So many looks or effects in a row may fail before a step is given up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """Something to work on: a step, or one child of a `for_each` with its item."""
+
+    key: str
+    step: Step
+    item: Json = None
+
+
+@dataclass(frozen=True, slots=True)
+class Expand:
+    """Freeze the children of a `for_each`."""
+
+    step: Step
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Observe, plan, and perform what the plan wants."""
+
+    unit: Unit
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Close a step without looking: skipped, timed out or given up."""
+
+    unit: Unit
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """Every step has ended: look once more at each, then close the run."""
+
+
+Command = Expand | Turn | End | Finish
+_FAILED = frozenset({"failed", "refused", "skipped"})
+
+
+def units(playbook: Playbook, run: RunState) -> list[Unit]:
+    """All units known so far, in the playbook's order; an unexpanded `for_each` has none yet."""
+    found: list[Unit] = []
+    for step in playbook.steps:
+        if step.for_each is None:
+            found.append(Unit(step.id, step))
+        else:
+            found.extend(Unit(key, step, run.items[key]) for key in run.children.get(step.id, ()))
+    return found
+
+
+def keys_of(step: Step, run: RunState) -> tuple[str, ...] | None:
+    """The step's unit keys, or None while a `for_each` is not expanded."""
+    return (step.id,) if step.for_each is None else run.children.get(step.id)
+
+
+def closed(step: Step, run: RunState) -> bool:
+    """Whether the step, with all its children, has ended."""
+    if step.for_each is not None and step.id in run.steps and run.steps[step.id].phase == "closed":
+        return True  # skipped before it was expanded
+    keys = keys_of(step, run)
+    return keys is not None and all(key in run.steps and run.steps[key].phase == "closed" for key in keys)
+
+
+def failed_verdict(step: Step, run: RunState) -> Verdict | None:
+    """The verdict that stops the step's dependants, if one does."""
+    if step.on_failure == "continue":
+        return None
+    for key in {step.id, *(keys_of(step, run) or ())}:
+        state = run.steps.get(key)
+        if state is not None and state.verdict is not None and state.verdict.status in _FAILED:
+            return state.verdict
+    return None
+
+
+def outputs(playbook: Playbook, run: RunState) -> Mapping[str, Json]:
+    """What ended steps give to later ones; a `for_each` gives, per name, the list of its children's values."""
+    found: dict[str, Json] = {}
+    for step in playbook.steps:
+        keys = keys_of(step, run) or ()
+        given = [state.outputs for key in keys if (state := run.steps.get(key)) and state.outputs is not None]
+        if step.for_each is None:
+            if given:
+                found[step.id] = given[0]
+        else:
+            names = sorted({name for one in given for name in one})
+            found[step.id] = {name: [one[name] for one in given if name in one] for name in names}
+    return found
+
+
+def decide(playbook: Playbook, run: RunState, now: str, busy: Collection[str] = ()) -> list[Command]:
+    """The next commands, in the playbook's order. `busy` names the units that are being worked on already.
+
+    Nothing to do and nothing busy means that the run is parked: on people, credentials or time.
+    """
+    commands: list[Command] = []
+    main_done = all(closed(step, run) for step in playbook.steps if not step.always)
+    for step in playbook.steps:
+        if closed(step, run) or (step.always and not main_done):
+            continue
+        commands.extend(_step_commands(playbook, step, run, now, busy))
+    if not commands and not busy and all(closed(step, run) for step in playbook.steps):
+        return [Finish()]
+    return commands
+
+
+def _step_commands(playbook: Playbook, step: Step, run: RunState, now: str, busy: Collection[str]) -> list[Command]:
+    whole = Unit(step.id, step)
+    if run.aborting and not step.always and not _begun(step, run):
+        return [End(whole, Verdict(status="skipped", why="the run was aborted before this step began"))]
+    for need in step.needs:
+        before = playbook.step(need)
+        if not closed(before, run):
+            return []
+        verdict = failed_verdict(before, run)
+        if verdict is not None:
+            why = f"it needs `{need}`, which was {verdict.status}"
+            return [End(whole, Verdict(status="skipped", why=why))]
+    if step.for_each is not None and step.id not in run.children:
+        return [Expand(step)] if step.id not in busy else []
+    found: list[Command] = []
+    for key in keys_of(step, run) or ():
+        state = run.steps.get(key) or StepState(key)
+        if state.phase == "closed" or key in busy:
+            continue
+        command = _unit_command(Unit(key, step, run.items.get(key)), state, run, now)
+        if command is not None:
+            found.append(command)
+    return found
+
+
+def _begun(step: Step, run: RunState) -> bool:
+    keys = keys_of(step, run) or (step.id,)
+    return any(key in run.steps and run.steps[key].phase in {"acting", "waiting"} for key in keys)
+
+
+def _unit_command(unit: Unit, state: StepState, run: RunState, now: str) -> Command | None:
+    if run.aborting and not unit.step.always and state.phase != "acting":
+        return End(unit, Verdict(status="failed", why="the run was aborted before this step ended"))
+    if state.phase in {"parked", "asked"}:
+        return None
+    if state.failures >= MAX_FAILURES:
+        return End(unit, Verdict(status="failed", why=f"given up after {state.failures} tries: {state.why}"))
+    if state.started and milliseconds(state.started, now) > unit.step.timeout * 1000:
+        return End(unit, Verdict(status="failed", why=f"not done within {unit.step.timeout} s: {state.why}"))
+    if state.phase == "waiting" and state.until > now:
+        return None
+    return Turn(unit)
+
+
+def next_look(run: RunState) -> str:
+    """The earliest time at which a waiting step wants to look again, or ""."""
+    times = [step.until for step in run.steps.values() if step.phase == "waiting"]
+    return min(times, default="")

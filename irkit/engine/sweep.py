@@ -1,0 +1,70 @@
+"""The last look before a run closes, and the figures of its end. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from irkit.actions.catalog import Catalog
+from irkit.engine.decide import Unit
+from irkit.engine.look import Blocked, Broken, Looked
+from irkit.journal.state import RunState, StepState
+from irkit.model import records as r
+from irkit.model.plans import Change, Refuse, Settled, Verdict
+from irkit.model.times import milliseconds
+
+_LOOKED = frozenset({"proven", "leaky", "unproven"})
+
+
+def worth_sweeping(state: StepState | None) -> bool:
+    """Steps that said something about the world; refused, failed and skipped ones did not."""
+    return state is not None and state.verdict is not None and state.verdict.status in _LOOKED
+
+
+def sweep_record(run: RunState, unit: Unit, result: Looked | Blocked | Broken) -> r.StepClosed | None:
+    """What the last look changes about a step, or None where it still is as it was."""
+    before = run.steps[unit.key].verdict
+    now = _verdict(result)
+    if before is None or now == before:
+        return None
+    return r.StepClosed(run=run.id, step=unit.key, verdict=now, reason="found so in the last look", sweep=True)
+
+
+def _verdict(result: Looked | Blocked | Broken) -> Verdict:
+    if isinstance(result, Blocked | Broken):
+        return Verdict.unproven(f"it could not be looked at again: {result.detail}")
+    plan = result.plan
+    if isinstance(plan, Settled):
+        return plan.verdict
+    if isinstance(plan, Change):
+        return Verdict.leaky(f"somebody changed it since: {plan.why}")
+    if isinstance(plan, Refuse):
+        return Verdict.leaky(f"somebody changed it since: {plan.why}")
+    return Verdict.unproven(f"it is changing: {plan.why}")
+
+
+def tally(units: Sequence[Unit], run: RunState) -> dict[str, int]:
+    """How many units ended with which verdict, in a fixed order."""
+    counted = Counter(
+        state.verdict.status for unit in units if (state := run.steps.get(unit.key)) and state.verdict is not None
+    )
+    for step_id, state in run.steps.items():  # a `for_each` that ended before it was expanded has no unit
+        if state.verdict is not None and all(unit.key != step_id for unit in units):
+            counted[state.verdict.status] += 1
+    return dict(sorted(counted.items()))
+
+
+def contained_ms(units: Sequence[Unit], run: RunState, catalog: Catalog) -> int:
+    """From the command's start to the last contain step's end; -1 where one of them did not do its work."""
+    if run.mode == "undo":
+        return -1
+    latest = -1
+    for unit in units:
+        action = catalog.get(unit.step.uses)
+        if action is None or action.spec.purpose != "contain":
+            continue
+        state = run.steps.get(unit.key)
+        if state is None or state.verdict is None or state.verdict.status not in _LOOKED:
+            return -1
+        latest = max(latest, milliseconds(run.asked, state.ended))
+    return latest
