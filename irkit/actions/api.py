@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeVar
 
-from irkit.model.base import Model
-from irkit.model.effects import Access, Mark
+from irkit.model.base import Json, Model
+from irkit.model.effects import Access, AwsCall, KubeCall, Mark, Store
 from irkit.model.plans import Originals, Plan, Receipts
 from irkit.model.ports import Reader
 from irkit.model.refs import ClusterRef, NamespaceRef, NodeRef, PodRef, ServiceAccountRef, WorkloadRef
@@ -51,6 +51,18 @@ P_contra = TypeVar("P_contra", bound=Model, contravariant=True)
 F = TypeVar("F")
 
 
+class Defaults:
+    """What most actions answer: every parameter is in the mark, and there is one phase."""
+
+    def mark_params(self, p: Model) -> Json:
+        """All parameters."""
+        return p.dump()
+
+    def foresees(self, p: Model, mark: Mark) -> tuple[KubeCall | AwsCall | Store, ...]:  # noqa: ARG002 -- the port's
+        """No later phase."""
+        return ()
+
+
 class Action(Protocol[P_contra, F]):
     """An action's three functions, and what they are about. `plan`, `undo` and the rest are pure."""
 
@@ -66,6 +78,14 @@ class Action(Protocol[P_contra, F]):
 
     def locks(self, p: P_contra) -> tuple[str, ...]:
         """Names of what is read then written: steps with a common one never overlap."""
+        ...
+
+    def mark_params(self, p: P_contra) -> Json:
+        """What of the parameters is in the mark; all of them where nothing is shared between targets."""
+        ...
+
+    def foresees(self, p: P_contra, mark: Mark) -> tuple[KubeCall | AwsCall | Store, ...]:
+        """Calls of later phases that an approval binds too, beside those of the present plan."""
         ...
 
     def observe(self, p: P_contra, mark: Mark, reader: Reader) -> F:
