@@ -105,6 +105,7 @@ class CaseState:
 
     case: str = ""
     cluster: ClusterRef | None = None
+    cluster_uid: str = ""
     target: Target | None = None
     who: r.Who | None = None
     lab: bool = False
@@ -186,6 +187,7 @@ def effect_key(mark: str, generation: int, mode: str, name: str) -> str:
 def _case_opened(state: CaseState, body: r.CaseOpened, record: r.Record) -> None:
     state.case, state.cluster, state.target = body.case, body.cluster, body.target
     state.who, state.lab, state.opened = body.who, body.lab, record.time
+    state.cluster_uid = body.cluster_uid
 
 
 def _finding_joined(state: CaseState, body: r.FindingJoined, _: r.Record) -> None:

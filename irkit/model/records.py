@@ -52,6 +52,7 @@ class CaseOpened(Body):
     kind: ClassVar[str] = "case.opened"
     case: CaseId
     cluster: ClusterRef
+    cluster_uid: str  # uid of kube-system: what the cluster really is, whatever a context is called
     target: Target
     generation: int
     who: Who

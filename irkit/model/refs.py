@@ -148,5 +148,6 @@ class WorkloadRef(_InCluster):
 AnyRef = Annotated[
     ClusterRef | NamespaceRef | NodeRef | PodRef | ServiceAccountRef | WorkloadRef, Field(discriminator="kind")
 ]
+TargetRef = NamespaceRef | NodeRef | PodRef | ServiceAccountRef | WorkloadRef
 Target = Annotated[NamespaceRef | NodeRef | PodRef | ServiceAccountRef | WorkloadRef, Field(discriminator="kind")]
 """What a case can be about."""
