@@ -72,7 +72,7 @@ class Parked:
     """The writer let go. `until` is a time to look again, or "" where only people or credentials help."""
 
     run: RunState
-    on: Literal["parked", "approval", "interrupted", "aborting", "waiting", "budget"]
+    on: r.Pause
     until: str = ""
 
 

@@ -82,7 +82,7 @@ class RunState:
     items: dict[str, Json] = field(default_factory=dict)  # child key -> its item
     outcome: str = ""
     closed: str = ""
-    paused: str = ""
+    paused: r.Pause | None = None
     contained_ms: int = -1
     aborting: bool = False
 
@@ -203,7 +203,7 @@ def _run_opened(state: CaseState, body: r.RunOpened, record: r.Record) -> None:
 
 def _run_resumed(state: CaseState, body: r.RunResumed, _: r.Record) -> None:
     run = state.runs[body.run]
-    run.paused = ""
+    run.paused = None
     for step in run.steps.values():
         step.started = ""
         if step.phase == "parked":
@@ -336,7 +336,7 @@ def _note(state: CaseState, body: r.Note, record: r.Record) -> None:
 
 def _run_closed(state: CaseState, body: r.RunClosed, record: r.Record) -> None:
     run = state.runs[body.run]
-    run.outcome, run.closed, run.contained_ms, run.paused = body.outcome, record.time, body.contained_ms, ""
+    run.outcome, run.closed, run.contained_ms, run.paused = body.outcome, record.time, body.contained_ms, None
     if run.mode == "undo":
         _end_generation(state, run)
 

@@ -53,9 +53,9 @@ class Finding(Model):
     created: Timestamp
     updated: Timestamp
     cluster: ClusterRef | None = None
-    target: Annotated[
-        NamespaceRef | NodeRef | PodRef | ServiceAccountRef | WorkloadRef, Field(discriminator="kind")
-    ] | None = None
+    target: (
+        Annotated[NamespaceRef | NodeRef | PodRef | ServiceAccountRef | WorkloadRef, Field(discriminator="kind")] | None
+    ) = None
     images: tuple[Image, ...] = ()
     actor: Actor | None = None
     requested: Text = ""  # Security Hub custom action's name

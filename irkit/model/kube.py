@@ -23,9 +23,7 @@ JOBS = Resource(group="batch", version="v1", plural="jobs", kind="Job")
 CRON_JOBS = Resource(group="batch", version="v1", plural="cronjobs", kind="CronJob")
 NETWORK_POLICIES = Resource(group="networking.k8s.io", version="v1", plural="networkpolicies", kind="NetworkPolicy")
 PDBS = Resource(group="policy", version="v1", plural="poddisruptionbudgets", kind="PodDisruptionBudget")
-ROLE_BINDINGS = Resource(
-    group="rbac.authorization.k8s.io", version="v1", plural="rolebindings", kind="RoleBinding"
-)
+ROLE_BINDINGS = Resource(group="rbac.authorization.k8s.io", version="v1", plural="rolebindings", kind="RoleBinding")
 CLUSTER_ROLE_BINDINGS = Resource(
     group="rbac.authorization.k8s.io",
     version="v1",
@@ -39,8 +37,7 @@ RESOURCES: tuple[Resource, ...] = (
     STATEFUL_SETS, DAEMON_SETS, JOBS, CRON_JOBS, NETWORK_POLICIES, PDBS, ROLE_BINDINGS, CLUSTER_ROLE_BINDINGS,
 )  # fmt: skip
 CONTROLLERS: dict[str, Resource] = {
-    resource.kind: resource
-    for resource in (REPLICA_SETS, DEPLOYMENTS, STATEFUL_SETS, DAEMON_SETS, JOBS, CRON_JOBS)
+    resource.kind: resource for resource in (REPLICA_SETS, DEPLOYMENTS, STATEFUL_SETS, DAEMON_SETS, JOBS, CRON_JOBS)
 }
 """Owner kinds that irkit can follow, by kind."""
 

@@ -94,12 +94,16 @@ class RunResumed(Body):
     tool: str
 
 
+Pause = Literal["parked", "approval", "interrupted", "aborting", "waiting", "budget"]
+"""Why a writer let go of a run that has not ended."""
+
+
 class RunPaused(Body):
     """The writer lets go of the run. `until` is a time to look again, or "" where only people help."""
 
     kind: ClassVar[str] = "run.paused"
     run: RunId
-    why: Literal["parked", "approval", "interrupted", "aborting", "waiting", "budget"]
+    why: Pause
     until: Time | Literal[""] = ""
 
 

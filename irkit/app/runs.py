@@ -1,0 +1,368 @@
+"""Opening and advancing runs: the one way in for every caller."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from irkit import __version__
+from irkit.actions.catalog import Catalog
+from irkit.app import clock as clocks
+from irkit.app.cases import Cases
+from irkit.app.resolve import resolve_target
+from irkit.app.undo import Irreversible, undo_playbook
+from irkit.app.world import Connect, LiveWorld
+from irkit.engine.guard import Limits
+from irkit.engine.inbox import Inbox, Request
+from irkit.engine.locks import Locks
+from irkit.engine.perform import Closed, Engine, Parked, Setting
+from irkit.errors import CaseBusy, Refused, UsageError
+from irkit.journal.state import CaseState, RunState
+from irkit.journal.store import FileJournal, Tail
+from irkit.model import records as r
+from irkit.model.base import Json, canonical
+from irkit.model.effects import Store
+from irkit.model.findings import Finding
+from irkit.model.playbooks import Playbook
+from irkit.model.ports import Clock, Kube, World
+from irkit.model.refs import ClusterRef, TargetRef
+from irkit.playbook import load_playbook
+from irkit.playbook.bindings import check_inputs
+
+WATCH = 0.05
+"""Seconds between looks at a case that another process writes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What somebody wants run. `target` is resolved: it carries the uid of the living object."""
+
+    target: TargetRef
+    playbook: bytes
+    playbook_name: str
+    inputs: dict[str, Json]
+    asked: str
+    finding: Finding | None = None
+    raw: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A run of a case, opened or joined."""
+
+    case: str
+    run: str
+    new_case: bool = False
+    joined: bool = False
+    irreversible: tuple[Irreversible, ...] = ()
+
+
+@dataclass(slots=True)
+class Parts:
+    """What the composition is made of. Tests replace parts; nobody mocks above the wire."""
+
+    connect: Connect
+    clock: Clock = clocks.now
+    open_journal: Callable[[Path, str, Clock], FileJournal] = FileJournal.open
+    engine: type[Engine] = Engine
+    catalog: Catalog = field(default_factory=Catalog.builtin)
+
+
+Heard = Callable[[Sequence[r.Record]], None]
+
+
+class App:
+    """irkit, composed: one state folder, one operator, the configured clusters."""
+
+    def __init__(
+        self, state: Path, operator: str, parts: Parts, *, limits: Limits | None = None, lab: bool = False
+    ) -> None:
+        self.cases = Cases(state)
+        self.who = clocks.who(operator)
+        self.parts = parts
+        self.limits = limits or Limits()
+        self.lab = lab
+        self._kubes: dict[str, Kube] = {}
+
+    # -- reaching the world ------------------------------------------------------------------------
+
+    def kube(self, cluster: ClusterRef) -> Kube:
+        """The cluster's API, outside of any case."""
+        if cluster.id not in self._kubes:
+            self._kubes[cluster.id] = self.parts.connect(cluster, f"irkit/{__version__}")
+        return self._kubes[cluster.id]
+
+    def resolve(self, target: TargetRef) -> TargetRef:
+        """The living object that the reference means, with its uid. Raises Refused where it is gone or another."""
+        return resolve_target(self.kube(target.cluster).reader, target)
+
+    def world(self, case: str) -> World:
+        """What a run of this case may touch. The user agent carries the case, so audit logs confirm the journal."""
+        agent = f"irkit/{__version__} ({case})"
+        return LiveWorld(self.cases.folder(case), self.parts.connect, agent)
+
+    # -- opening -----------------------------------------------------------------------------------
+
+    def open_run(self, ask: Ask) -> Ticket:
+        """Open a run in the target's case, or join the equal one that is under way. Nothing outside is changed.
+
+        Raises:
+            PlaybookError: the playbook does not lint.
+            UsageError: inputs that the playbook does not take.
+            Refused: the cluster is not the one that the case is about.
+            JournalError: the case cannot be written.
+        """
+        playbook = load_playbook(ask.playbook, ask.playbook_name, self.parts.catalog)
+        inputs = check_inputs(playbook, ask.inputs)
+        cluster_uid = self.kube(ask.target.cluster).identity()
+        allocation = self.cases.allocate(ask.target, ask.asked)
+        case = allocation.case
+        with self._writing(case, lambda state: _under_way(state, playbook, inputs, ask.asked)) as opened:
+            if isinstance(opened, RunState):
+                return Ticket(case, opened.id, joined=True)
+            journal, state = opened
+            bodies: list[r.AnyBody] = []
+            if not state.case:
+                bodies.append(
+                    r.CaseOpened(
+                        case=case, cluster=ask.target.cluster, cluster_uid=cluster_uid, target=ask.target,
+                        generation=allocation.generation, who=self.who, tool=__version__, lab=self.lab,
+                    )
+                )  # fmt: skip
+            elif state.cluster_uid != cluster_uid:
+                msg = f"{ask.target.cluster} is now another cluster than the one that {case} is about"
+                raise Refused(msg, hint=f"close the case first: irkit close {case} --why '...'")
+            bodies.extend(self._join_finding(case, state, ask))
+            run = _next_run(state)
+            bodies.append(
+                r.RunOpened(
+                    run=run, mode="apply", name=playbook.name, playbook=journal.put_blob(ask.playbook),
+                    checked=journal.put_blob(canonical(playbook.dump())), inputs=inputs,
+                    actions=_versions(playbook, self.parts.catalog), who=self._identified(ask.target.cluster),
+                    tool=__version__, asked=ask.asked,
+                )
+            )  # fmt: skip
+            journal.append(bodies)
+            return Ticket(case, run, new_case=not state.case)
+
+    def open_undo(self, case: str, asked: str, step: str = "") -> Ticket:
+        """Open the run that takes back what the case's runs did; open runs end as superseded.
+
+        Raises UsageError where there is nothing to undo.
+        """
+        self.cases.load(case)
+        with self._writing(case, _open_undo) as opened:
+            if isinstance(opened, RunState):
+                return Ticket(case, opened.id, joined=True)
+            journal, state = opened
+            self._same_cluster(state)
+            playbook, of, irreversible = undo_playbook(state, journal, self.parts.catalog, step)
+            if not playbook.steps:
+                msg = f"there is nothing to undo in {case}"
+                raise UsageError(msg, hint=f"irkit status {case}")
+            bodies: list[r.AnyBody] = [
+                r.RunClosed(run=run.id, outcome="superseded", verdicts={}, swept=0, why="an undo was asked for")
+                for run in state.open_runs
+            ]
+            run = _next_run(state)
+            checked = journal.put_blob(canonical(playbook.dump()))
+            assert state.cluster is not None  # noqa: S101 -- every case opens with its cluster
+            bodies.append(
+                r.RunOpened(
+                    run=run, mode="undo", name=playbook.name, playbook=checked, checked=checked, inputs={},
+                    actions=_versions(playbook, self.parts.catalog), who=self._identified(state.cluster),
+                    tool=__version__, asked=asked, undoes=of,
+                )
+            )  # fmt: skip
+            journal.append(bodies)
+            return Ticket(case, run, irreversible=irreversible)
+
+    # -- advancing ---------------------------------------------------------------------------------
+
+    def advance(
+        self, ticket: Ticket, stop: threading.Event, heard: Heard, *, budget: float | None = None,
+        max_targets: int | None = None,
+    ) -> Closed | Parked:  # fmt: skip
+        """Go on with the run, or watch while another process does. Safe to call twice.
+
+        Raises JournalError, JournalCorrupt, Refused (other action versions), ConfigError.
+        """
+        folder = self.cases.folder(ticket.case)
+        tail = Tail(folder)
+        watched = CaseState()
+        while True:
+            records = tail.poll()
+            watched.fold(records)
+            heard(records)
+            run = watched.runs.get(ticket.run)
+            if run is not None and run.outcome:
+                return Closed(run)
+            if ticket.joined and run is not None and run.paused and not stop.is_set():
+                return Parked(run, run.paused)
+            try:
+                journal = self.parts.open_journal(folder, ticket.case, self.parts.clock)
+            except CaseBusy:
+                if stop.wait(WATCH):
+                    assert run is not None  # noqa: S101 -- a ticket names a run that was journaled
+                    return Parked(run, "interrupted")
+                continue
+            try:
+                missed = journal.records[watched.seq + 1 :]
+                watched.fold(missed)
+                heard(missed)
+                run = watched.runs[ticket.run]
+                if run.outcome:
+                    return Closed(run)
+                self._same_cluster(watched)
+                limits = self.limits if max_targets is None else replace(self.limits, max_targets=max_targets)
+                engine = self.parts.engine(journal, self._setting(ticket.case, limits, heard))
+                end = engine.advance(ticket.run, stop, budget)
+                self._seal(journal, engine)
+                return end
+            finally:
+                journal.close()
+
+    def latest(self, case: str) -> Ticket:
+        """The case's oldest open run. Raises UsageError where there is none."""
+        state = self.cases.load(case)
+        if not state.open_runs:
+            msg = f"no run of {case} is open"
+            raise UsageError(msg, hint=f"irkit status {case}")
+        return Ticket(case, state.open_runs[0].id)
+
+    def ask_case(self, case: str, request: Request) -> CaseState:
+        """Leave a request in the case's inbox; where nobody writes the case, take it in at once."""
+        folder = self.cases.folder(case)
+        self.cases.load(case)
+        Inbox(folder / "inbox").post(request)
+        deadline = time.monotonic() + 10.0
+        while time.monotonic() < deadline:
+            try:
+                journal = self.parts.open_journal(folder, case, self.parts.clock)
+            except CaseBusy:
+                state = self.cases.load(case)
+                if request.id in state.requests:
+                    return state
+                time.sleep(WATCH)
+                continue
+            try:
+                engine = self.parts.engine(journal, self._setting(case, self.limits, lambda _records: None))
+                engine.ingest()
+                self._seal(journal, engine)
+                return engine.state
+            finally:
+                journal.close()
+        return self.cases.load(case)
+
+    # -- inside ------------------------------------------------------------------------------------
+
+    def _setting(self, case: str, limits: Limits, heard: Heard) -> Setting:
+        folder = self.cases.folder(case)
+        return Setting(
+            catalog=self.parts.catalog, world=self.world(case), clock=self.parts.clock,
+            locks=Locks(self.cases.state / "locks"), who=self.who, inbox=Inbox(folder / "inbox"),
+            limits=limits, heard=heard,
+        )  # fmt: skip
+
+    def _seal(self, journal: FileJournal, engine: Engine) -> None:
+        from irkit.journal.keys import local_signer  # noqa: PLC0415 -- cryptography costs start-up time
+        from irkit.journal.seal import sign_head  # noqa: PLC0415 -- as above
+
+        signer = local_signer(self.cases.state / "keys")
+        engine.append(sign_head(journal, signer, self.cases.folder(engine.state.case)))
+
+    def _identified(self, cluster: ClusterRef) -> r.Who:
+        return self.who.model_copy(update={"kubernetes": self.kube(cluster).whoami()})
+
+    def _same_cluster(self, state: CaseState) -> None:
+        assert state.cluster is not None  # noqa: S101 -- every case opens with its cluster
+        if self.lab != state.lab:
+            world = "the lab" if state.lab else "a real cluster"
+            msg = f"{state.case} is about {world}, and this configuration is not"
+            raise Refused(msg, hint="export IRKIT_CONFIG of the world that the case is about")
+        from irkit.errors import CredentialsExpired, Denied, Unreachable  # noqa: PLC0415 -- used here alone
+
+        try:
+            uid = self.kube(state.cluster).identity()
+        except (CredentialsExpired, Denied, Unreachable):
+            return  # nothing can be written either; the steps park and say so
+        if uid != state.cluster_uid:
+            msg = f"{state.cluster} is now another cluster than the one that {state.case} is about"
+            raise Refused(msg, hint="check the context in irkit.yaml")
+
+    def _join_finding(self, case: str, state: CaseState, ask: Ask) -> list[r.AnyBody]:
+        """The finding's bytes become an artefact of their owner only; the journal has typed fields and a digest."""
+        if ask.finding is None or ask.raw is None or ask.finding.raw_sha256 in state.findings:
+            return []
+        key = f"findings/{ask.finding.raw_sha256}.json"
+        effect = Store(
+            name="finding", key=key, spool="", sha256=hashlib.sha256(ask.raw).hexdigest(), size=len(ask.raw),
+            media_type="application/json",
+        )  # fmt: skip
+        kept = self.world(case).evidence.put(effect, [ask.raw])
+        return [
+            r.ArtefactStored(
+                name="finding", location=key, sha256=kept.sha256, size=kept.size, media_type=kept.media_type
+            ),
+            r.FindingJoined(finding=ask.finding, artefact=key),
+        ]
+
+    @contextmanager
+    def _writing(
+        self, case: str, under_way: Callable[[CaseState], RunState | None]
+    ) -> Iterator[tuple[FileJournal, CaseState] | RunState]:
+        """The case opened for write, or the run that makes opening unnecessary; waits for other writers."""
+        folder = self.cases.folder(case)
+        while True:
+            try:
+                journal = self.parts.open_journal(folder, case, self.parts.clock)
+            except CaseBusy:
+                if (folder / "journal.jsonl").exists():
+                    run = under_way(self.cases.load(case))
+                    if run is not None:
+                        yield run
+                        return
+                time.sleep(WATCH)
+                continue
+            try:
+                state = CaseState().fold(journal.records)
+                run = under_way(state)
+                if run is None:
+                    yield journal, state
+                    return
+            finally:
+                journal.close()
+            yield run
+            return
+
+
+def _under_way(state: CaseState, playbook: Playbook, inputs: dict[str, Json], asked: str) -> RunState | None:
+    """The run that does what is asked: open, or closed only after it was asked for."""
+    checked = hashlib.sha256(canonical(playbook.dump())).hexdigest()
+    for run in state.runs.values():
+        equal = run.mode == "apply" and run.checked == checked and run.inputs == inputs
+        if equal and run.outcome != "superseded" and (not run.outcome or run.closed > asked):
+            return run
+    return None
+
+
+def _open_undo(state: CaseState) -> RunState | None:
+    return next((run for run in state.open_runs if run.mode == "undo"), None)
+
+
+def _next_run(state: CaseState) -> str:
+    return f"r{len(state.runs) + 1}"
+
+
+def _versions(playbook: Playbook, catalog: Catalog) -> dict[str, int]:
+    found = {}
+    for step in playbook.steps:
+        action = catalog.get(step.uses)
+        assert action is not None  # noqa: S101 -- the linter checked it
+        found[step.uses] = action.spec.version
+    return found

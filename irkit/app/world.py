@@ -1,0 +1,67 @@
+"""The real world of a run: clients for the configured clusters, the case's evidence folder, one snapshot a wave."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from irkit.model.ports import EvidenceReader, Kube, KubeReader, Spooled
+from irkit.model.refs import ClusterRef
+
+Connect = Callable[[ClusterRef, str], Kube]
+"""Connects to a configured cluster, with a user agent. Raises ConfigError where it is not configured."""
+
+
+class LiveWorld:
+    """Implements the `World` port over the real clients. Connections are made when first needed."""
+
+    def __init__(self, case_folder: Path, connect: Connect, user_agent: str) -> None:
+        from irkit.clients.objects import DirectoryEvidence, Spool  # noqa: PLC0415 -- start-up time of `plan`
+
+        self.evidence = DirectoryEvidence(case_folder / "artefacts")
+        self.spool = Spool(case_folder / "spool")
+        self._connect = connect
+        self._user_agent = user_agent
+        self._kubes: dict[str, Kube] = {}
+        self._guard = threading.Lock()
+
+    def kube(self, cluster: ClusterRef) -> Kube:
+        """The cluster's API; one pool a cluster."""
+        with self._guard:
+            if cluster.id not in self._kubes:
+                self._kubes[cluster.id] = self._connect(cluster, self._user_agent)
+            return self._kubes[cluster.id]
+
+    def reader(self, crowd: int) -> LiveReader:
+        """A fresh snapshot."""
+        return LiveReader(self, crowd)
+
+
+class LiveReader:
+    """Implements the `Reader` port: everything that one wave looks at, each thing read once."""
+
+    def __init__(self, world: LiveWorld, crowd: int) -> None:
+        self._world = world
+        self._crowd = crowd
+        self._snapshots: dict[str, KubeReader] = {}
+        self._guard = threading.Lock()
+
+    @property
+    def evidence(self) -> EvidenceReader:
+        """The evidence plane."""
+        return self._world.evidence
+
+    def kube(self, cluster: ClusterRef) -> KubeReader:
+        """The Kubernetes plane, as of this wave."""
+        from irkit.clients.snapshot import SnapshotReader  # noqa: PLC0415 -- start-up time of `plan`
+
+        with self._guard:
+            if cluster.id not in self._snapshots:
+                inner = self._world.kube(cluster).reader
+                self._snapshots[cluster.id] = SnapshotReader(inner, self._crowd)
+            return self._snapshots[cluster.id]
+
+    def spool(self, name: str, chunks: Iterable[bytes]) -> Spooled:
+        """Keep bytes for the turn's `Store` effect."""
+        return self._world.spool.keep(name, chunks)
