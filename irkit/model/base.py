@@ -22,7 +22,9 @@ class Model(BaseModel):
     would refuse the tuples and literals that JSON cannot spell.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, ser_json_inf_nan="constants"
+    )  # a NaN stays visible, so that `canonical` refuses it instead of recording null
 
     @classmethod
     def parse(cls, value: Any) -> Self:  # noqa: ANN401 -- anything may be offered; validation says what is taken
