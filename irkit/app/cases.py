@@ -41,7 +41,7 @@ class Cases:
 
     def folder(self, case: str) -> Path:
         """The case's folder. Raises UsageError for what is no case id."""
-        if not _CASE.match(case):
+        if not _CASE.fullmatch(case):
             msg = f"{case!r} is not a case id"
             raise UsageError(msg, hint="case ids look like IR-20261120-k7f2; list them with `irkit status`")
         return self.state / "cases" / case
@@ -49,7 +49,7 @@ class Cases:
     def all(self) -> list[str]:
         """Every case that has a journal, oldest id first."""
         try:
-            names = [path.name for path in (self.state / "cases").iterdir() if _CASE.match(path.name)]
+            names = [path.name for path in (self.state / "cases").iterdir() if _CASE.fullmatch(path.name)]
         except FileNotFoundError:
             return []
         return sorted(name for name in names if (self.folder(name) / "journal.jsonl").exists())

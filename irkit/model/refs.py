@@ -38,7 +38,7 @@ class ClusterRef(Model):
 
     @model_validator(mode="after")
     def _form(self) -> ClusterRef:
-        if not (_ARN.match(self.id) or _CONTEXT.match(self.id)):
+        if not (_ARN.fullmatch(self.id) or _CONTEXT.fullmatch(self.id)):
             msg = "must be an EKS cluster ARN (12-digit account) or context:NAME"
             raise ValueError(msg)
         return self
@@ -49,7 +49,7 @@ class ClusterRef(Model):
         return self.id if self.id.startswith("arn:") else ""
 
     def _part(self, name: str) -> str:
-        found = _ARN.match(self.id)
+        found = _ARN.fullmatch(self.id)
         return found[name] if found else ""
 
     @property
