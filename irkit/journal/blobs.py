@@ -38,7 +38,7 @@ class Blobs:
     def get(self, sha256: str) -> bytes:
         """The bytes. Raises JournalCorrupt where they are gone or altered, JournalError where they cannot be read."""
         if not is_sha256(sha256):
-            raise _corrupt("", "is not named by a SHA-256")
+            raise _corrupt("", why="is not named by a SHA-256")
         try:
             data = (self._folder / sha256).read_bytes()
         except FileNotFoundError as error:
