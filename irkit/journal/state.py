@@ -77,6 +77,7 @@ class RunState:
     opened: str
     asked: str
     undoes: tuple[str, ...]
+    actions: dict[str, int]
     steps: dict[str, StepState] = field(default_factory=dict)
     children: dict[str, tuple[str, ...]] = field(default_factory=dict)
     items: dict[str, Json] = field(default_factory=dict)  # child key -> its item
@@ -198,6 +199,7 @@ def _run_opened(state: CaseState, body: r.RunOpened, record: r.Record) -> None:
     state.runs[body.run] = RunState(
         id=body.run, mode=body.mode, name=body.name, playbook=body.playbook, checked=body.checked,
         inputs=body.inputs, who=body.who, opened=record.time, asked=body.asked, undoes=body.undoes,
+        actions=body.actions,
     )  # fmt: skip
 
 
