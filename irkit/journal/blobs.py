@@ -38,7 +38,7 @@ class Blobs:
     def get(self, sha256: str) -> bytes:
         """The bytes. Raises JournalCorrupt where they are gone or altered, JournalError where they cannot be read."""
         if not is_sha256(sha256):
-            raise _corrupt("", why="is not named by a SHA-256")
+            raise _corrupt(None, why="is not named by a SHA-256")
         try:
             data = (self._folder / sha256).read_bytes()
         except FileNotFoundError as error:
@@ -55,7 +55,7 @@ class Blobs:
             path.unlink(missing_ok=True)
 
 
-def _corrupt(name: str, why: str) -> JournalCorrupt:
+def _corrupt(name: str | None, why: str) -> JournalCorrupt:
     what = f"blob {name[:12]}" if name else "a blob"
     return JournalCorrupt(
         f"{what} {why}", did="nothing was repaired", hint="irkit verify names the records that need it"

@@ -1,5 +1,6 @@
-"""Local Ed25519 keys (RFC 8032), made on first use. A key of this machine proves nothing against its own user:
-heads signed with it count once they are held elsewhere. Keys in a KMS come behind the same port.
+"""Local Ed25519 keys (RFC 8032), made on first use.
+
+A key of this machine proves nothing against its own user: heads signed with it count once they are held elsewhere.
 """
 
 from __future__ import annotations
@@ -133,9 +134,9 @@ def _load_private(path: Path) -> Ed25519PrivateKey:
     try:
         private = load_pem_private_key(path.read_bytes(), password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise _no_key(f"{path} holds no private key without a password") from error
+        raise _no_key(path, "holds no private key that opens without a password") from error
     if not isinstance(private, Ed25519PrivateKey):
-        raise _no_key(f"{path} holds no Ed25519 key")
+        raise _no_key(path, "holds no Ed25519 key")
     return private
 
 
@@ -147,14 +148,18 @@ def _load_public(pem: bytes) -> tuple[str, Ed25519PublicKey]:
     try:
         public = load_pem_public_key(pem)
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise _no_key("a public key to verify with is no PEM") from error
+        raise _no_key(None, why="is no PEM of a public key") from error
     if not isinstance(public, Ed25519PublicKey):
-        raise _no_key("a public key to verify with is no Ed25519 key")
+        raise _no_key(None, why="is no Ed25519 key")
     return key_id(public.public_bytes_raw()), public
 
 
-def _no_key(message: str) -> ConfigError:
-    return ConfigError(message, did="nothing was signed or verified", hint="irkit keys lists what is there")
+def _no_key(path: Path | None, why: str) -> ConfigError:
+    return ConfigError(
+        f"{path or 'a key to verify with'} {why}",
+        did="nothing was signed or verified",
+        hint="irkit keys lists what is there",
+    )
 
 
 def _public_pem(public: Ed25519PublicKey) -> bytes:
