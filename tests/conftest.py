@@ -1,0 +1,68 @@
+"""What holds for every test: no network but this machine's, a time limit, Hypothesis without a clock."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import settings
+
+HERE = Path(__file__).parent
+UNIT_SECONDS = 2.0
+PROPERTY_SECONDS = 20.0  # Hypothesis runs a hundred examples in one test
+
+# Examples differ from run to run; a failing one prints how to repeat it. A slow machine is no failed test.
+settings.register_profile("irkit", deadline=None, print_blob=True)
+settings.load_profile("irkit")
+
+
+def patience() -> float:
+    """How many times longer than on an idle machine a test may take (IRKIT_TEST_PATIENCE)."""
+    return float(os.environ.get("IRKIT_TEST_PATIENCE", "2"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give each unit test its short limit, unless it sets one itself."""
+    for item in items:
+        if not item.path.is_relative_to(HERE / "unit") or item.get_closest_marker("timeout"):
+            continue
+        function = getattr(item, "function", None)
+        seconds = PROPERTY_SECONDS if getattr(function, "is_hypothesis_test", False) else UNIT_SECONDS
+        item.add_marker(pytest.mark.timeout(seconds * patience()))
+
+
+class OffTheMachine(BaseException):
+    """A test tried to reach another machine. Not an Exception: nothing under test may handle it."""
+
+
+def _stay_here(address: Any) -> None:
+    if isinstance(address, tuple) and address and str(address[0]) not in {"127.0.0.1", "::1", "localhost"}:
+        msg = f"tests talk to 127.0.0.1 only, not to {address[0]!r}"
+        raise OffTheMachine(msg)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _only_this_machine() -> Any:
+    real_connect, real_connect_ex, real_lookup = socket.socket.connect, socket.socket.connect_ex, socket.getaddrinfo
+
+    def connect(self: socket.socket, address: Any) -> None:
+        _stay_here(address)
+        real_connect(self, address)
+
+    def connect_ex(self: socket.socket, address: Any) -> int:
+        _stay_here(address)
+        return real_connect_ex(self, address)
+
+    def lookup(host: Any, *args: Any, **kwargs: Any) -> Any:
+        if host is not None:
+            _stay_here((host.decode() if isinstance(host, bytes) else host,))
+        return real_lookup(host, *args, **kwargs)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", connect)
+        patch.setattr(socket.socket, "connect_ex", connect_ex)
+        patch.setattr(socket, "getaddrinfo", lookup)
+        yield
