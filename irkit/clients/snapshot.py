@@ -1,0 +1,93 @@
+"""One wave's view of a cluster: each thing is asked for once, and many of a kind by one LIST.
+
+A snapshot belongs to one wave and is thrown away with it; nothing here outlives an instance, so no answer can come
+from an earlier wave. An error is an answer too: 500 steps do not each wait for the same dead server.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Hashable, Mapping
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+from irkit.errors import Denied
+from irkit.model.doc import Doc
+from irkit.model.effects import Access, Resource
+from irkit.model.kube import NODES, PODS
+from irkit.model.ports import KubeReader, Listing
+
+CROWD = 8
+"""From so many looking steps on, one LIST is cheaper than a GET each."""
+
+_T = TypeVar("_T")
+
+
+class SnapshotReader:
+    """Implements the `KubeReader` port over another one, for one wave in which `crowd` steps look."""
+
+    def __init__(self, reader: KubeReader, crowd: int = 1) -> None:
+        self._reader = reader
+        self._crowded = crowd >= CROWD
+        self._guard = threading.Lock()
+        self._answers: dict[Hashable, Future[Any]] = {}
+
+    def get(self, resource: Resource, name: str, namespace: str = "") -> Doc | None:
+        """The object, or None. In a crowd, pods and nodes come from one LIST of their namespace or cluster.
+
+        An identity that may get and not list is asked for one by one.
+        """
+        if (self._crowded and resource in {PODS, NODES}) or self._has_all(resource, namespace):
+            try:
+                return self._by_name(resource, namespace).get(name)
+            except Denied:
+                pass
+        return self._once(("get", resource, namespace, name), lambda: self._reader.get(resource, name, namespace))
+
+    def list(self, resource: Resource, namespace: str = "", labels: Mapping[str, str] | None = None) -> Listing:
+        """All objects; of a list that was already asked for whole, those with these labels."""
+        if not labels:
+            return self._all(resource, namespace)
+        if (self._crowded and resource == PODS) or self._has_all(resource, namespace):
+            whole = self._all(resource, namespace)
+            wanted = labels.items()
+            items = tuple(item for item in whole.items if wanted <= item.labels("metadata", "labels").items())
+            return Listing(items, whole.version, whole.as_of)
+        key = ("list", resource, namespace, frozenset(labels.items()))
+        return self._once(key, lambda: self._reader.list(resource, namespace, labels))
+
+    def access(self, wanted: Access, namespace: str = "", name: str = "") -> bool:
+        """Whether the API would let this identity do that."""
+        key = ("access", wanted, namespace, name)
+        return self._once(key, lambda: self._reader.access(wanted, namespace, name))
+
+    def _all(self, resource: Resource, namespace: str) -> Listing:
+        key = ("list", resource, namespace)
+        return self._once(key, lambda: self._reader.list(resource, namespace))
+
+    def _by_name(self, resource: Resource, namespace: str) -> dict[str, Doc]:
+        whole = self._all(resource, namespace)
+        key = ("names", resource, namespace)
+        return self._once(key, lambda: {item.text("metadata", "name"): item for item in whole.items})
+
+    def _has_all(self, resource: Resource, namespace: str) -> bool:
+        if resource.namespaced and not namespace:
+            return False
+        with self._guard:
+            asked = self._answers.get(("list", resource, namespace))
+        return asked is not None and asked.done() and asked.exception() is None
+
+    def _once(self, key: Hashable, ask: Callable[[], _T]) -> _T:
+        """The answer for this key: the first thread asks, the others wait for it."""
+        with self._guard:
+            answer: Future[_T] | None = self._answers.get(key)
+            mine = answer is None
+            if answer is None:
+                answer = self._answers[key] = Future()
+        if mine:
+            try:
+                answer.set_result(ask())
+            except BaseException as error:
+                answer.set_exception(error)
+                raise
+        return answer.result()
