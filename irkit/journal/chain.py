@@ -7,23 +7,23 @@ journal of a newer irkit can be walked too.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from operator import itemgetter
 from typing import Any, BinaryIO
 
 import orjson
 
-from irkit.journal.lines import FIELDS, LIMIT, Envelope, envelope, genesis, line_hash
+from irkit.journal.lines import FIELDS, LIMIT, Envelope, blob_of, envelope, genesis, line_hash
 
 NOTABLE = frozenset((
-    "case.opened", "run.opened", "approval.asked", "effect.intended", "artefact.stored", "journal.recovered", "sealed",
+    "case.opened", "run.opened", "approval.asked", "artefact.stored", "journal.recovered", "sealed",
 ))  # fmt: skip
-"""Kinds of records that speak of something outside their own line."""
+"""Kinds of records that always speak of something outside their own line."""
 
 _MAX_RUNS = 10_000
-_parts = itemgetter("prev", "seq", "kind", "body", "time", "v", "writer")
+_FIELDS = len(FIELDS)
 
 Look = Callable[[int, int, str, Any, str], None]
 """Takes a notable record as it passes: seq, byte offset, kind, body, prev. Must not raise."""
@@ -73,38 +73,43 @@ def walk(file: BinaryIO, case: str, trusted: Mapping[int, str], wanted: Collecti
     """Walk to the end, or to the first break and then on to learn what kind of break it is.
 
     `trusted` are hashes by size that somebody signed: they tell which side of a break was changed. `look` gets the
-    records of `NOTABLE` kinds, and those whose body is a blob.
+    records of `NOTABLE` kinds, and those whose body or call is a blob.
     """
-    prev, seq, offset = genesis(case), 0, 0
+    prev, found, seq = genesis(case), "", 0
     before = line = b""
     chain = Chain()
     stops = iter(sorted(wanted))
     stop = next(stops, -1)
-    sha256, loads, fields, notable = hashlib.sha256, orjson.loads, len(FIELDS), NOTABLE
+    sha256, loads, notable = hashlib.sha256, orjson.loads, NOTABLE
     for line in iter(partial(file.readline, LIMIT), b""):
         if seq == stop:
             chain.at[seq] = prev
             stop = next(stops, -1)
         try:
-            found, number, kind, body, _, _, _ = _parts(value := loads(line))
-            if found != prev or number != seq or type(number) is not int or len(value) != fields or line[-1] != 10:  # noqa: PLR2004 -- a newline
+            value = loads(line)
+            kind = value["kind"]
+            body = value["body"]
+            if value["prev"] != prev or value["seq"] != seq or type(body) is not dict or len(value) != _FIELDS:
                 break
-            if len(body) == 1 or kind in notable:
-                look(seq, offset, kind, body, prev)
+            if len(body) == 1 or kind in notable or (kind == "effect.intended" and blob_of(body.get("call"))):
+                look(seq, file.tell() - len(line), kind, body, prev)
         except (ValueError, TypeError, KeyError):
             break
-        prev = sha256(line).hexdigest()
-        offset += len(line)
+        found, prev = prev, sha256(line).hexdigest()
         seq += 1
         before = line
     else:
         line = b""
-    if seq == stop:
+    if before and not before.endswith(b"\n"):  # a torn or overlong line that happens to be JSON: not one of the chain
+        file.seek(-len(line), os.SEEK_CUR)
+        chain.at.pop(seq, None)
+        line, prev, seq = before, found, seq - 1
+    elif seq == stop:
         chain.at[seq] = prev
     chain.size = chain.end = seq
     chain.head = prev
     if line:
-        _broken(file, chain, _Break(line, before, offset, trusted))
+        _broken(file, chain, _Break(line, before, file.tell() - len(line), trusted))
     return chain
 
 
@@ -130,7 +135,7 @@ def _broken(file: BinaryIO, chain: Chain, at: _Break) -> None:
         chain.bad = Fault("record", found, seq, at.offset)
         runs.unreadable()
     elif found.prev == chain.head:
-        chain.bad = Fault("record", f"it is numbered {found.seq}", seq, at.offset)
+        chain.bad = Fault("record", f"it is numbered {found.seq}, and it stands where {seq} must", seq, at.offset)
         runs.unreadable()
     elif found.seq == seq:
         chain.bad = _changed(at, chain, after)

@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 from pydantic import ValidationError
 
-from irkit.journal.chain import NOTABLE, Fault
+from irkit.journal.chain import Fault
 from irkit.journal.lines import blob_of, is_sha256
 from irkit.model.records import ArtefactStored, Sealed
 
@@ -84,7 +84,7 @@ class References:
             return
         name = blob_of(body)
         if name:
-            if not self._blob(seq, offset, name) or kind not in NOTABLE:
+            if not self._blob(seq, offset, name):
                 return
             body = self._body(name)
             if body is None:
