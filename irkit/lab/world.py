@@ -1,0 +1,163 @@
+"""The objects of the simulated cluster: one table per resource, one counter of versions, cheap snapshots.
+
+Stored objects are never changed in place: a write stores a new `Entry`. So a reader needs the lock only to take
+references, and a snapshot is a shallow copy.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any, Final
+
+import orjson
+
+from irkit.model.effects import Resource
+from irkit.model.kube import RESOURCES
+
+Key = tuple[str, str]
+"""Namespace ("" where there is none) and name."""
+
+FIRST_VERSION: Final = 1000
+BY_PATH: Final = {(each.group, each.version, each.plural): each for each in RESOURCES}
+BY_KIND: Final = {(each.api_version, each.kind): each for each in RESOURCES}
+BY_PLURAL: Final = {each.plural: each for each in RESOURCES}
+
+
+def now() -> str:
+    """The current second in the API's form."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def make_uid(seed: int, text: str) -> str:
+    """A UUID that is the same for the same seed and text."""
+    return str(uuid.UUID(bytes=hashlib.sha256(f"{seed}/{text}".encode()).digest()[:16], version=4))
+
+
+@dataclass(frozen=True, slots=False)
+class Entry:
+    """A stored object: the document, and its bytes as they are sent."""
+
+    doc: dict[str, Any]
+
+    @cached_property
+    def body(self) -> bytes:
+        """The object alone."""
+        return orjson.dumps(self.doc)
+
+    @cached_property
+    def item(self) -> bytes:
+        """The object as an item of a typed list, which carries no kind and apiVersion."""
+        return orjson.dumps({key: value for key, value in self.doc.items() if key not in {"kind", "apiVersion"}})
+
+    def copy(self) -> dict[str, Any]:
+        """A document of its own, to be changed."""
+        made: dict[str, Any] = orjson.loads(self.body)
+        return made
+
+    @property
+    def uid(self) -> str:
+        """metadata.uid."""
+        uid: str = self.doc["metadata"]["uid"]
+        return uid
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A snapshot of everything that a reset brings back."""
+
+    tables: dict[Resource, dict[Key, Entry]]
+    version: int
+    serial: int
+    dying: tuple[tuple[float, Resource, Key, str], ...]
+
+
+class World:
+    """The cluster's objects. Callers hold `lock` around what must be one step."""
+
+    def __init__(self, seed: int, objects: Iterable[dict[str, Any]]) -> None:
+        self.lock = threading.RLock()
+        self.seed = seed
+        self._tables: dict[Resource, dict[Key, Entry]] = {resource: {} for resource in RESOURCES}
+        self._version = FIRST_VERSION
+        self._serial = 0
+        self._dying: list[tuple[float, Resource, Key, str]] = []
+        for doc in objects:
+            self._plant(doc)
+
+    def _plant(self, doc: dict[str, Any]) -> None:
+        resource = BY_KIND[doc["apiVersion"], doc["kind"]]
+        copy: dict[str, Any] = orjson.loads(orjson.dumps(doc))
+        meta = copy["metadata"]
+        meta.setdefault("uid", make_uid(self.seed, f"{resource}/{meta.get('namespace', '')}/{meta['name']}"))
+        meta.setdefault("creationTimestamp", now())
+        self.put(resource, copy)
+
+    @property
+    def version(self) -> str:
+        """The newest resourceVersion."""
+        return str(self._version)
+
+    def next_serial(self) -> int:
+        """Counts creations since the start or the reset; uids and generated names are made from it."""
+        self._serial += 1
+        return self._serial
+
+    def get(self, resource: Resource, namespace: str, name: str) -> Entry | None:
+        """The object, or None."""
+        return self._tables[resource].get((namespace, name))
+
+    def entries(self, resource: Resource, namespace: str = "") -> list[Entry]:
+        """All objects of a resource, or those of a namespace, in the order of etcd's keys."""
+        table = self._tables[resource]
+        return [table[key] for key in sorted(table, key="/".join) if not namespace or key[0] == namespace]
+
+    def put(self, resource: Resource, doc: dict[str, Any]) -> Entry:
+        """Store an object under a new resourceVersion. The document belongs to the world from here on."""
+        self._version += 1
+        meta = doc["metadata"]
+        meta["resourceVersion"] = str(self._version)
+        entry = Entry(doc)
+        self._tables[resource][meta.get("namespace", ""), meta["name"]] = entry
+        return entry
+
+    def remove(self, resource: Resource, namespace: str, name: str) -> None:
+        """Take an object away; this too is a version."""
+        del self._tables[resource][namespace, name]
+        self._version += 1
+
+    def let_die(self, resource: Resource, entry: Entry, after: float) -> None:
+        """Remove this very object `after` seconds from now, as a kubelet does once its containers have ended."""
+        meta = entry.doc["metadata"]
+        self._dying.append((time.monotonic() + after, resource, (meta.get("namespace", ""), meta["name"]), entry.uid))
+
+    def bury(self) -> None:
+        """Remove what is due. Called before each request."""
+        if not self._dying:
+            return
+        due = [each for each in self._dying if each[0] <= time.monotonic()]
+        for _, resource, key, uid in due:
+            entry = self._tables[resource].get(key)
+            if entry is not None and entry.uid == uid:
+                self.remove(resource, *key)
+        self._dying = [each for each in self._dying if each not in due]
+
+    def capture(self) -> State:
+        """A snapshot."""
+        tables = {resource: dict(table) for resource, table in self._tables.items()}
+        return State(tables, self._version, self._serial, tuple(self._dying))
+
+    def restore(self, state: State) -> None:
+        """Be as the snapshot says, uids and resourceVersions to come included."""
+        self._tables = {resource: dict(table) for resource, table in state.tables.items()}
+        self._version, self._serial, self._dying = state.version, state.serial, list(state.dying)
+
+    def dump(self) -> list[dict[str, Any]]:
+        """Every object, sorted by resource, namespace and name."""
+        return [entry.copy() for resource in RESOURCES for entry in self.entries(resource)]
