@@ -107,6 +107,8 @@ class Malformed(IrkitError):
         super().__init__(f"{what}: {path or 'the value'} must be {expected}, got {got}")
         self.what = what
         self.path = path
+        self.expected = expected
+        self.got = got
 
 
 class ClientError(IrkitError):

@@ -25,6 +25,7 @@ class Actor(Model):
     username: Text = ""
     groups: tuple[Text, ...] = ()
     session: Text = ""
+    impersonated: Text = ""  # the user name that the actor took on by impersonation
     service_account: ServiceAccountRef | None = None
 
 
