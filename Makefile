@@ -71,11 +71,7 @@ bench: dev  ## ratios of speed against a baseline of the same run
 docs: dev  ## write the generated pages, tables, schema and help text
 	@$(BIN)/python -m scripts.docs
 
-check-bench: dev  ## ratios of speed against a baseline of the same run
-	@$(BIN)/python -m compileall -q irkit
-	@$(BIN)/python -m bench
-
-docs: dev  ## fail if a generated page is stale
+check-docs: dev  ## fail if a generated page is stale
 	@$(BIN)/python -m scripts.docs --check
 
 lock: dev  ## requirements/*.txt from pyproject.toml; UPGRADE=--upgrade takes newer versions

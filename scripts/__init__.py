@@ -1,0 +1,1 @@
+"""The programs that developers run through the Makefile. Nothing here is imported by irkit."""
