@@ -1,0 +1,223 @@
+"""The plan of a run before it is one: every step looked at once, against one snapshot, and nothing written.
+
+Spooled bytes are hashed and dropped; the case's evidence folder is only read; no journal is opened for write.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Literal
+
+from irkit.app.runs import App, Ask
+from irkit.engine import approvals
+from irkit.engine.decide import Unit, outputs
+from irkit.engine.look import Blocked, Broken, look, outputs_json, prepare
+from irkit.errors import ClientError
+from irkit.journal.state import CaseState, RunState
+from irkit.model.base import Json, digest
+from irkit.model.effects import Access, AwsCall, KubeCall, Store
+from irkit.model.plans import Change, Impact, Refuse, Settled, Verdict
+from irkit.model.playbooks import Playbook, Step
+from irkit.model.ports import Artefact, EvidenceReader, KubeReader, Spooled
+from irkit.model.refs import ClusterRef
+from irkit.playbook import load_playbook
+from irkit.playbook.bindings import Missing, check_inputs, expand
+
+PLACEHOLDER = "IR-00000000-plan"
+"""Stands in marks and object names for the id of a case that does not exist yet."""
+MAX_REVIEWS = 8
+Kind = Literal["change", "settled", "wait", "refused", "blocked", "later"]
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """One field of one object, before and after."""
+
+    target: str
+    field: str
+    before: Json
+    after: Json
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStep:
+    """What one step would do now. `later`: known only after another step; `why` says which."""
+
+    key: str
+    uses: str
+    purpose: str
+    kind: Kind
+    why: str
+    target: str = ""
+    effects: tuple[KubeCall | AwsCall | Store, ...] = ()
+    fields: tuple[FieldChange, ...] = ()
+    impact: tuple[Impact, ...] = ()
+    approval: bool = False
+    accept_loss: str = ""
+    hint: str = ""
+    verdict: Verdict | None = None
+    no_undo: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """The whole plan. `digest` is of all call templates, in order; `missing` are permissions irkit does not have."""
+
+    ask: Ask
+    playbook: Playbook
+    case: str  # "" where the run would open a new one
+    steps: tuple[PlannedStep, ...]
+    missing: tuple[Access, ...]
+    unchecked: str  # why permissions could not be checked, or ""
+    digest: str
+
+    @property
+    def refused(self) -> tuple[PlannedStep, ...]:
+        """Steps that a guard or their action refuses."""
+        return tuple(step for step in self.steps if step.kind == "refused")
+
+
+class PreviewReader:
+    """A reader for the whole plan: one snapshot of the cluster, and nothing kept of what is spooled."""
+
+    def __init__(self, app: App, case: str, crowd: int) -> None:
+        self._app = app
+        self._case = case
+        self._crowd = crowd
+        self._snapshots: dict[str, KubeReader] = {}
+
+    def kube(self, cluster: ClusterRef) -> KubeReader:
+        """The Kubernetes plane, each thing read once."""
+        from irkit.clients.snapshot import SnapshotReader  # noqa: PLC0415 -- with the clients, when needed
+
+        if cluster.id not in self._snapshots:
+            self._snapshots[cluster.id] = SnapshotReader(self._app.kube(cluster).reader, self._crowd)
+        return self._snapshots[cluster.id]
+
+    @property
+    def evidence(self) -> EvidenceReader:
+        """What the open case has stored already; nothing where there is none."""
+        if not self._case:
+            return _NoEvidence()
+        from irkit.clients.objects import DirectoryEvidence  # noqa: PLC0415 -- with the clients, when needed
+
+        return DirectoryEvidence(self._app.cases.folder(self._case) / "artefacts")
+
+    def spool(self, name: str, chunks: Iterable[bytes]) -> Spooled:
+        """Hash and drop."""
+        hashed, size = hashlib.sha256(), 0
+        for chunk in chunks:
+            hashed.update(chunk)
+            size += len(chunk)
+        return Spooled(name, hashed.hexdigest(), size)
+
+
+class _NoEvidence:
+    def find(self, key: str) -> Artefact | None:  # noqa: ARG002 -- the port's
+        return None
+
+
+def preview(app: App, ask: Ask) -> Preview:
+    """Look at every step once. Raises PlaybookError, UsageError (inputs), ClientError where nothing can be read."""
+    playbook = load_playbook(ask.playbook, ask.playbook_name, app.parts.catalog)
+    inputs = check_inputs(playbook, ask.inputs)
+    found = app.cases.find(ask.target)
+    case = found.case if found and (app.cases.folder(found.case) / "journal.jsonl").exists() else ""
+    state = app.cases.load(case) if case else CaseState(case=PLACEHOLDER)
+    run = RunState(
+        id="r0", mode="apply", name=playbook.name, playbook="", checked="", inputs=inputs, who=app.who,
+        opened=ask.asked, asked=ask.asked, undoes=(),
+    )  # fmt: skip
+    reader = PreviewReader(app, case, len(playbook.steps))
+    steps: list[PlannedStep] = []
+    for step in playbook.steps:
+        steps.extend(_step(app, step, playbook, state, run, reader))
+    missing, unchecked = _missing(app, ask, playbook)
+    templates: list[Json] = [approvals.template(effect) for step in steps for effect in step.effects]
+    whole = digest({"playbook": hashlib.sha256(ask.playbook).hexdigest(), "inputs": inputs, "calls": templates})
+    return Preview(ask, playbook, case, tuple(steps), missing, unchecked, whole)
+
+
+def _step(  # noqa: PLR0913, PLR0917 -- a look needs the whole setting
+    app: App, step: Step, playbook: Playbook, state: CaseState, run: RunState, reader: PreviewReader
+) -> list[PlannedStep]:
+    action = app.parts.catalog.get(step.uses)
+    purpose = action.spec.purpose if action else ""
+    units = [Unit(step.id, step)]
+    if step.for_each is not None:
+        children = expand(step, run.inputs, outputs(playbook, run))
+        if isinstance(children, Missing):
+            return [PlannedStep(step.id, step.uses, purpose, "later", _later(step, children.why))]
+        if len(children) > app.limits.max_targets:
+            why = f"{len(children)} targets are more than the limit of {app.limits.max_targets}"
+            hint = f"raise it with --max-targets {len(children)}"
+            return [PlannedStep(step.id, step.uses, purpose, "refused", why, hint=hint)]
+        run.children[step.id] = tuple(key for key, _ in children)
+        run.items.update(dict(children))
+        units = [Unit(key, step, item) for key, item in children]
+    return [_unit(app, unit, playbook, state, run, reader) for unit in units]
+
+
+def _unit(  # noqa: PLR0913, PLR0917 -- as above
+    app: App, unit: Unit, playbook: Playbook, state: CaseState, run: RunState, reader: PreviewReader
+) -> PlannedStep:
+    step = unit.step
+    task = prepare(unit, playbook, state, run, app.parts.catalog)
+    action = app.parts.catalog.get(step.uses)
+    purpose = action.spec.purpose if action else ""
+    if isinstance(task, Missing):
+        return PlannedStep(unit.key, step.uses, purpose, "later", _later(step, task.why))
+    if isinstance(task, Refuse):
+        return PlannedStep(unit.key, step.uses, purpose, "refused", task.why, hint=task.hint)
+    seen = look(task, reader, app.limits)
+    target = str(task.target)
+    if isinstance(seen, Blocked | Broken):
+        hint = seen.hint if isinstance(seen, Blocked) else ""
+        return PlannedStep(unit.key, step.uses, purpose, "blocked", seen.detail, target, hint=hint)
+    plan, spec = seen.plan, task.action.spec
+    if isinstance(plan, Settled):
+        entry = run.step(unit.key)
+        entry.phase, entry.verdict, entry.outputs = "closed", plan.verdict, outputs_json(plan.outputs)
+        return PlannedStep(unit.key, step.uses, purpose, "settled", plan.reason, target, verdict=plan.verdict)
+    if isinstance(plan, Change):
+        return PlannedStep(
+            unit.key, step.uses, purpose, "change", plan.why, target, plan.effects, _fields(plan), plan.impact,
+            approval=approvals.needed(step, spec), accept_loss=step.accept_loss, no_undo=spec.no_undo,
+        )  # fmt: skip
+    if isinstance(plan, Refuse):
+        return PlannedStep(unit.key, step.uses, purpose, "refused", plan.why, target, hint=plan.hint)
+    return PlannedStep(unit.key, step.uses, purpose, "wait", plan.why, target)
+
+
+def _fields(plan: Change) -> tuple[FieldChange, ...]:
+    return tuple(
+        FieldChange(one.target, one.field, one.value, plan.after[one.field])
+        for one in plan.originals
+        if one.field in plan.after
+    )
+
+
+def _later(step: Step, why: str) -> str:
+    before = ", ".join(step.needs)
+    return f"known only after {before}" if before else why
+
+
+def _missing(app: App, ask: Ask, playbook: Playbook) -> tuple[tuple[Access, ...], str]:
+    """Writes that the API would not allow, by access reviews side by side; or why that could not be asked."""
+    wanted: dict[Access, str] = {}
+    namespace = getattr(ask.target, "namespace", "")
+    for step in playbook.steps:
+        action = app.parts.catalog.get(step.uses)
+        for access in action.spec.writes if action else ():
+            if access.plane == "kube":
+                wanted[access] = "" if access.resource.partition("/")[0] in {"nodes", "namespaces"} else namespace
+    reader = app.kube(ask.target.cluster).reader
+    with ThreadPoolExecutor(MAX_REVIEWS) as pool:
+        try:
+            allowed = list(pool.map(lambda one: reader.access(one[0], one[1]), wanted.items()))
+        except ClientError as error:
+            return (), str(error)
+    return tuple(access for access, ok in zip(wanted, allowed, strict=True) if not ok), ""

@@ -1,0 +1,131 @@
+"""Commands about what irkit knows: playbooks and actions. Pages are generated from the code."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from irkit.cli.context import Context
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    playbook = typer.Typer(help="Playbooks: list, show, lint, schema.", no_args_is_help=True)
+    playbook.command("list")(playbook_list)
+    playbook.command("show")(playbook_show)
+    playbook.command("lint")(playbook_lint)
+    playbook.command("schema")(playbook_schema)
+    app.add_typer(playbook, name="playbook")
+    actions = typer.Typer(help="Actions: list, show.", no_args_is_help=True)
+    actions.command("list")(actions_list)
+    actions.command("show")(actions_show)
+    app.add_typer(actions, name="actions")
+
+
+def playbook_list(context: typer.Context) -> int:
+    """The shipped playbooks."""
+    from irkit.actions.catalog import Catalog  # noqa: PLC0415 -- start-up time of --help
+    from irkit.playbook import load_playbook, shipped  # noqa: PLC0415 -- as above
+    from irkit.views.terminal import Line, hanging, pad  # noqa: PLC0415 -- as above
+
+    own: Context = context.obj
+    known = Catalog.builtin()
+    lines: list[Line] = []
+    for name, source in sorted(shipped().items()):
+        book = load_playbook(source, f"{name}.yaml", known)
+        lines.extend(hanging(pad(name, 20) + " ", book.title))
+    own.show(lines, lab=False)
+    return 0
+
+
+def playbook_show(context: typer.Context, playbook: Annotated[str, typer.Argument(help="Name or file.")]) -> int:
+    """A playbook's inputs and steps."""
+    from irkit.actions.catalog import Catalog  # noqa: PLC0415 -- start-up time of --help
+    from irkit.cli.asking import book  # noqa: PLC0415 -- as above
+    from irkit.playbook import load_playbook  # noqa: PLC0415 -- as above
+    from irkit.views.playbook_screen import playbook_lines  # noqa: PLC0415 -- as above
+
+    own: Context = context.obj
+    source, name = book(playbook)
+    known = Catalog.builtin()
+    if own.json:
+        import orjson  # noqa: PLC0415 -- start-up time of --help
+
+        from irkit.views.progress import json_safe  # noqa: PLC0415 -- as above
+
+        found = load_playbook(source, name, known)
+        sys.stdout.write(json_safe(orjson.dumps(found.dump()).decode()) + "\n")
+    else:
+        own.show(playbook_lines(load_playbook(source, name, known), known), lab=False)
+    return 0
+
+
+def playbook_lint(
+    context: typer.Context, playbooks: Annotated[list[str], typer.Argument(help="Names or files.")]
+) -> int:
+    """Check playbooks offline: every error with its line, column and remedy."""
+    from irkit.actions.catalog import Catalog  # noqa: PLC0415 -- start-up time of --help
+    from irkit.cli.asking import book  # noqa: PLC0415 -- as above
+    from irkit.cli.failures import error_lines  # noqa: PLC0415 -- as above
+    from irkit.errors import PlaybookError  # noqa: PLC0415 -- as above
+    from irkit.playbook import load_playbook  # noqa: PLC0415 -- as above
+
+    own: Context = context.obj
+    known = Catalog.builtin()
+    status = 0
+    for one in playbooks:
+        source, name = book(one)
+        try:
+            found = load_playbook(source, name, known)
+        except PlaybookError as error:
+            status = error.exit_status
+            own.show(error_lines(error), lab=False, err=True)
+        else:
+            own.show([[f"{name}: {len(found.steps)} steps, no errors"]], lab=False)
+    return status
+
+
+def playbook_schema() -> int:
+    """The JSON Schema of playbooks, for editors."""
+    import orjson  # noqa: PLC0415 -- as above
+
+    from irkit.actions.catalog import Catalog  # noqa: PLC0415 -- start-up time of --help
+    from irkit.playbook.schema import playbook_schema as schema  # noqa: PLC0415 -- as above
+
+    text = orjson.dumps(schema(Catalog.builtin()), option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS)
+    sys.stdout.write(text.decode() + "\n")
+    return 0
+
+
+def actions_list(context: typer.Context) -> int:
+    """The actions, with what each is for."""
+    from irkit.actions.catalog import Catalog  # noqa: PLC0415 -- start-up time of --help
+    from irkit.views.terminal import Line, hanging, pad  # noqa: PLC0415 -- as above
+
+    own: Context = context.obj
+    lines: list[Line] = []
+    for action in _all(Catalog.builtin()):
+        spec = action.spec
+        lines.extend(hanging(f"{pad(spec.id, 24)} {pad(spec.purpose, 8)} {pad(spec.risk, 11)} ", spec.title))
+    own.show(lines, lab=False)
+    return 0
+
+
+def actions_show(
+    context: typer.Context, action: Annotated[str, typer.Argument(help="Such as kube.isolate_pod.")]
+) -> int:
+    """An action's parameters, effects, permissions, undo, and an example."""
+    from irkit.actions.catalog import Catalog  # noqa: PLC0415 -- start-up time of --help
+    from irkit.errors import UsageError  # noqa: PLC0415 -- as above
+
+    own: Context = context.obj
+    found = Catalog.builtin().get(action)
+    if found is None:
+        msg = f"there is no action {action[:80]}"
+        raise UsageError(msg, hint="irkit actions list")
+    from irkit.views.pages import action_page  # noqa: PLC0415 -- start-up time of --help
+
+    own.show([[line] for line in action_page(found.spec).split("\n")], lab=False)
+    return 0

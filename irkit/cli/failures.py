@@ -1,0 +1,41 @@
+"""The one place where an error becomes text and an exit status."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+
+from irkit.errors import IrkitError, PlaybookError, Refused
+from irkit.views.terminal import Line, Span, hanging, paint
+
+_INDENT = 7
+
+
+def error_lines(error: IrkitError) -> list[Line]:
+    """What happened to which object; then what irkit did, and what to type next."""
+    refused = "refused: " if isinstance(error, Refused) else ""
+    lines = hanging("irkit: ", f"{refused}{error.message}", width=100)
+    if isinstance(error, PlaybookError):
+        for diagnostic in error.diagnostics:
+            lines.extend([text] for text in diagnostic.split("\n"))
+    rest = " · ".join(part for part in (error.did, error.hint) if part)
+    if rest:
+        lines.extend(hanging(" " * _INDENT, rest, width=100))
+    return lines
+
+
+def report_failure(error: Exception, *, debug: bool, colour: bool) -> int:
+    """Print an error to stderr; gives the exit status. A traceback only with --debug."""
+    if debug:
+        for text in traceback.format_exception(error):
+            sys.stderr.write(paint([[line] for line in text.rstrip("\n").split("\n")], colour=False))
+    if isinstance(error, IrkitError):
+        lines, status = error_lines(error), error.exit_status
+    else:
+        # The type only: a message of another library may hold what came from outside.
+        text = f"irkit itself failed: {type(error).__name__}"
+        hint = "" if debug else " (use --debug for the traceback)"
+        lines, status = [[Span(text + hint, "bad")]], 1
+    sys.stderr.write(paint(lines, colour=colour))
+    sys.stderr.flush()
+    return status

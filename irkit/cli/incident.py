@@ -1,0 +1,156 @@
+"""Commands that start work: respond, contain, plan."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from irkit.cli.context import Context, confirm, interactive
+
+if TYPE_CHECKING:
+    from irkit.app.runs import Ask
+
+MAX_INPUT = 4 * 1024 * 1024
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Skip the question; never a guard or an approval.")]
+Book = Annotated[str, typer.Option("--playbook", help="Playbook: a shipped one's name, or a file.")]
+Inputs = Annotated[list[str] | None, typer.Option("--input", "-i", help="NAME=VALUE for the playbook; repeatable.")]
+Pick = Annotated[str, typer.Option(help="Id of the finding, where the file holds several.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(respond)
+    app.command()(plan)
+    contain = typer.Typer(help="Contain something by name, without a finding.", no_args_is_help=True)
+    contain.command("pod")(contain_pod)
+    app.add_typer(contain, name="contain", rich_help_panel=None)
+
+
+def respond(  # noqa: PLR0913, PLR0917 -- typer takes options as parameters
+    context: typer.Context,
+    file: Annotated[str, typer.Argument(help="Finding in its sender's JSON; - is standard input.")],
+    yes: Yes = False,
+    pick: Pick = "",
+    playbook: Book = "",
+    inputs: Inputs = None,
+) -> int:
+    """Respond to a finding: resolve its target, plan, ask, contain, prove."""
+    from irkit.cli.asking import ask_for_finding  # noqa: PLC0415 -- start-up time of --help
+
+    own: Context = context.obj
+    return _go(own, ask_for_finding(own, file, pick, playbook, inputs or []), yes=yes)
+
+
+def contain_pod(
+    context: typer.Context,
+    pod: Annotated[str, typer.Argument(help="NAMESPACE/NAME")],
+    yes: Yes = False,
+    playbook: Book = "compromised-pod",
+    inputs: Inputs = None,
+) -> int:
+    """Contain one pod."""
+    from irkit.cli.asking import ask_for_pod  # noqa: PLC0415 -- start-up time of --help
+
+    own: Context = context.obj
+    return _go(own, ask_for_pod(own, pod, playbook, inputs or []), yes=yes)
+
+
+def plan(  # noqa: PLR0913, PLR0917 -- typer takes options as parameters
+    context: typer.Context,
+    playbook: Annotated[str, typer.Argument(help="A shipped playbook's name, or a file.")] = "",
+    inputs: Inputs = None,
+    finding: Annotated[str, typer.Option(help="Plan what this finding would be answered with.")] = "",
+    pick: Pick = "",
+    diff: Annotated[bool, typer.Option("--diff", help="Every change, field by field.")] = False,
+) -> int:
+    """Show what would be done. Writes nothing."""
+    from irkit.cli.asking import ask_for_finding, ask_for_inputs  # noqa: PLC0415 -- start-up time of --help
+    from irkit.errors import UsageError  # noqa: PLC0415 -- as above
+
+    own: Context = context.obj
+    if finding:
+        ask = ask_for_finding(own, finding, pick, playbook, inputs or [])
+    elif playbook:
+        ask = ask_for_inputs(own, playbook, inputs or [])
+    else:
+        msg = "nothing to plan: name a playbook or a finding"
+        raise UsageError(msg, hint="irkit plan compromised-pod -i pod=NAMESPACE/NAME, or irkit plan --finding FILE")
+    return _show_plan(own, ask, diff=diff)
+
+
+def _show_plan(own: Context, ask: Ask, *, diff: bool = False) -> int:
+    """Print the plan; gives the exit status it deserves: 3 where a guard refuses, else 0."""
+    from irkit.app.preview import preview  # noqa: PLC0415 -- start-up time of --help
+    from irkit.views.plan import diff_lines, plan_json, plan_lines  # noqa: PLC0415 -- as above
+
+    found = preview(own.app, ask)
+    if own.json:
+        sys.stdout.write(plan_json(found) + "\n")
+    else:
+        own.show(plan_lines(found))
+        if diff:
+            own.show(diff_lines(found), lab=False)
+    return 3 if found.refused else 0
+
+
+def _go(own: Context, ask: Ask, *, yes: bool) -> int:
+    """Plan and ask where somebody is there; then run."""
+    from irkit.cli.loop import drive  # noqa: PLC0415 -- start-up time of --help
+    from irkit.views.plan import header_lines  # noqa: PLC0415 -- as above
+
+    if not yes:
+        if own.json or not interactive():
+            status = _show_plan(own, ask)
+            if not own.json:
+                own.show([["Planned only: nothing was changed. To run it: the same command with --yes"]], lab=False)
+            return status
+        status = _question(own, ask)
+        if status is not None:
+            return status
+    elif not own.json:
+        own.show(header_lines(ask))
+    ticket = own.app.open_run(ask)
+    if not own.json:
+        word = "joined: it is under way already" if ticket.joined else ("new" if ticket.new_case else "open already")
+        own.show([["Case      ", f"{ticket.case} ({word}) · run {ticket.run}"], [""]], lab=False)
+    return drive(own, ticket)
+
+
+def _question(own: Context, ask: Ask) -> int | None:
+    """Show the plan and ask; None to go on, else the exit status."""
+    from irkit.app.preview import preview  # noqa: PLC0415 -- start-up time of --help
+    from irkit.views.plan import diff_lines, plan_lines  # noqa: PLC0415 -- as above
+
+    found = preview(own.app, ask)
+    own.show(plan_lines(found))
+    while True:
+        answer = confirm("\nRun it? [y]es, [d]iff, [N]o  ")
+        if answer in {"y", "yes"}:
+            return None
+        if answer not in {"d", "diff"}:
+            own.show([["Nothing was changed."]], lab=False)
+            return 3 if found.refused else 0
+        own.show(diff_lines(found), lab=False)
+
+
+def read_input(name: str) -> bytes:
+    """The bytes of a file, or of standard input for `-`. Raises UsageError."""
+    from irkit.errors import UsageError  # noqa: PLC0415 -- start-up time of --help
+
+    try:
+        if name == "-":
+            data = sys.stdin.buffer.read(MAX_INPUT + 1)
+        else:
+            with Path(name).open("rb") as file:
+                data = file.read(MAX_INPUT + 1)
+    except OSError as error:
+        msg = f"{name} cannot be read: {error.strerror}"
+        hint = "name the finding's file, or - for standard input"
+        raise UsageError(msg, did="nothing was changed", hint=hint) from error
+    if len(data) > MAX_INPUT:
+        msg = f"{name} is larger than {MAX_INPUT} bytes"
+        raise UsageError(msg, did="nothing was changed", hint="give one page of findings")
+    return data

@@ -1,0 +1,77 @@
+"""Advancing a run from a terminal: signals, progress, sleeping, the last screen."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from irkit.app.clock import now
+from irkit.app.runs import Ticket
+from irkit.cli.context import Context, colourful
+from irkit.engine.perform import Closed, Parked
+from irkit.model.times import milliseconds
+from irkit.views.casefile import CaseFile
+from irkit.views.final import final_screen
+from irkit.views.outcome import exit_status
+from irkit.views.progress import choose
+
+INTERRUPTED = 130
+
+
+def drive(context: Context, ticket: Ticket) -> int:
+    """Advance until the run closes or only people or credentials help; gives the exit status."""
+    app = context.app
+    folder = app.cases.folder(ticket.case)
+    case = CaseFile(folder, app.parts.catalog)
+    stop = threading.Event()
+    progress = choose(case, ticket.run, as_json=context.json, colour=colourful(sys.stdout))
+    seen = -1
+
+    def heard(records: object) -> None:
+        nonlocal seen
+        fresh = [record for record in records if record.seq > seen]  # type: ignore[attr-defined]  # records, always
+        if fresh:
+            seen = fresh[-1].seq
+            progress.heard(fresh)
+
+    with _interruptible(stop, ticket), progress:
+        while True:
+            end = app.advance(ticket, stop, heard, max_targets=context.max_targets)
+            if isinstance(end, Closed) or end.on != "waiting" or stop.is_set():
+                break
+            stop.wait(min(max(milliseconds(now(), end.until), 0) / 1000, 60.0) if end.until else 1.0)
+    parked = end.on if isinstance(end, Parked) else ""
+    until = end.until if isinstance(end, Parked) else ""
+    whole = CaseFile.read(folder, app.parts.catalog)
+    view = whole.view(whole.state.runs[ticket.run])
+    if not context.json:
+        context.show(final_screen(whole, view, parked=parked, until=until), lab=whole.state.lab)
+    return exit_status(whole.state, view, parked)
+
+
+@contextmanager
+def _interruptible(stop: threading.Event, ticket: Ticket) -> Iterator[None]:
+    """Ctrl-C once stops in order, twice leaves now. SIGTERM is a first Ctrl-C."""
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        if stop.is_set():
+            os._exit(INTERRUPTED)
+        stop.set()
+        name = signal.Signals(number).name
+        os.write(
+            2,
+            f"\nirkit: {name}: starting nothing new, waiting up to 10 s for what is in flight (again: leave now)\n"
+            f"       go on: irkit resume {ticket.case} · take back: irkit undo {ticket.case}\n".encode(),
+        )
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

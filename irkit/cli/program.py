@@ -1,0 +1,119 @@
+"""The typer application, its global options, and how an invocation ends."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from irkit import __version__
+from irkit.cli import after, catalog, incident, setup
+from irkit.cli.context import Context, colourful
+
+INTERRUPTED = 130
+_VALUES = ("--config", "--state", "--operator", "--context", "--cluster", "--max-targets")
+_SWITCHES = ("--json", "--debug")
+
+app = typer.Typer(
+    name="irkit",
+    help="Contain a compromised pod, node or identity of an EKS cluster; keep the evidence; prove both; take it back.",
+    epilog="Exit status: 0 proven · 1 irkit failed · 2 usage · 3 refused, nothing changed · 4 leaky, failed or unproven"
+    " · 6 waits for an approval · 7 evidence does not verify · 75 parked, resumable · 130 interrupted, resumable.",
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"irkit {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(  # noqa: PLR0913, PLR0917 -- typer takes options as parameters
+    context: typer.Context,
+    config: Annotated[str, typer.Option(help="Configuration file, instead of the irkit.yaml that is found.")] = "",
+    state: Annotated[str, typer.Option(help="Folder of cases, locks and keys.")] = "",
+    operator: Annotated[str, typer.Option(help="Your name in the journal.")] = "",
+    kube_context: Annotated[str, typer.Option("--context", help="Kubeconfig context of the cluster.")] = "",
+    cluster: Annotated[str, typer.Option(help="Cluster: its ARN, or its name in the configuration.")] = "",
+    max_targets: Annotated[int | None, typer.Option(min=1, help="Allow this many targets.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="One journal record, or one object, a line.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    version: Annotated[  # noqa: ARG001 -- the callback acts on it
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    """Options that every command takes, before or behind its name."""
+    context.obj = Context(
+        config=config, state=state, operator=operator, context=kube_context, cluster=cluster,
+        max_targets=max_targets, json=json, debug=debug,
+    )  # fmt: skip
+
+
+incident.register(app)
+after.register(app)
+catalog.register(app)
+setup.register(app)
+
+
+def hoist(arguments: Sequence[str]) -> list[str]:
+    """Global options to the front: people type them behind the command. Nothing behind `--` moves."""
+    front: list[str] = []
+    rest: list[str] = []
+    waiting = list(arguments)
+    while waiting:
+        one = waiting.pop(0)
+        if one == "--":
+            rest += [one, *waiting]
+            break
+        if one in _SWITCHES or any(one.startswith(f"{name}=") for name in _VALUES):
+            front.append(one)
+        elif one in _VALUES and waiting:
+            front += [one, waiting.pop(0)]
+        else:
+            rest.append(one)
+    return front + rest
+
+
+def run(arguments: Sequence[str]) -> int:
+    """One invocation; gives its exit status. Nothing escapes as a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError):
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a test's stream may lack it
+    debug = "--debug" in arguments
+    try:
+        status = app(args=hoist(arguments), standalone_mode=False, prog_name="irkit")
+    except KeyboardInterrupt:
+        sys.stderr.write("irkit: interrupted\n")
+        return INTERRUPTED
+    except BrokenPipeError:  # `irkit status | head`: nobody reads on; not our failure
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:  # noqa: BLE001 -- the one place that turns anything into an exit status
+        return _failed(error, debug=debug)
+    return status if isinstance(status, int) else 0
+
+
+def _failed(error: Exception, *, debug: bool) -> int:
+    from irkit.cli.failures import report_failure  # noqa: PLC0415 -- only where something failed
+    from irkit.views.terminal import neutral  # noqa: PLC0415 -- as above
+
+    format_message = getattr(error, "format_message", None)
+    if format_message is not None:  # typer's own usage errors
+        sys.stderr.write(f"irkit: {neutral(str(format_message()))}\n       nothing was changed · irkit --help\n")
+        return 2
+    if type(error).__name__ == "Abort":
+        sys.stderr.write("irkit: interrupted\n")
+        return INTERRUPTED
+    if type(error).__name__ == "NoArgsIsHelpError":
+        return 2
+    return report_failure(error, debug=debug, colour=colourful(sys.stderr))

@@ -1,0 +1,51 @@
+"""Figures and short forms that several screens share."""
+
+from __future__ import annotations
+
+from irkit.model.base import Json, canonical
+from irkit.model.times import milliseconds
+
+_KIB = 1024
+
+
+def size(count: int) -> str:
+    """Bytes for people: `2.1 MiB`."""
+    value = float(count)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if value < _KIB or unit == "GiB":
+            return f"{int(value)} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= _KIB
+    raise AssertionError  # the last unit always returns
+
+
+def ago(then: str, now: str) -> str:
+    """How long ago, coarsely: `4 min ago`. Both in the records' form."""
+    past = max(milliseconds(then, now), 0) // 1000
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if past >= length:
+            return f"{past // length} {unit} ago"
+    return f"{past} s ago"
+
+
+def short(value: Json, limit: int = 160) -> str:
+    """A JSON value on one line; text without quotes, nothing as `(none)`."""
+    if value is None:
+        return "(none)"
+    if isinstance(value, str):
+        text = value
+    else:
+        try:
+            text = canonical(value).decode()
+        except ValueError:
+            text = "(not shown)"
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def digest8(digest: str) -> str:
+    """The first eight hex digits, as people read them to each other: `7c1f 09ab`."""
+    return f"{digest[:4]} {digest[4:8]}"
+
+
+def plural(count: int, one: str, many: str = "") -> str:
+    """`1 step`, `2 steps`."""
+    return f"{count} {one if count == 1 else many or one + 's'}"

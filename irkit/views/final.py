@@ -1,0 +1,128 @@
+"""The last screen of a run: the verdict first, then what it rests on, then what to type next."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from irkit.model import records as r
+from irkit.views.casefile import CaseFile, RunView, StepView
+from irkit.views.figures import plural, size
+from irkit.views.marks import SIGNS, word
+from irkit.views.outcome import Lead, lead
+from irkit.views.terminal import Line, Span, field, hanging, pad
+
+_NAME = 12
+_STYLE = {"good": "good", "warn": "warn", "bad": "bad"}
+
+
+def final_screen(case: CaseFile, view: RunView, *, parked: str = "", until: str = "") -> list[Line]:
+    """The screen. Nothing in it is said that the journal does not hold."""
+    first = lead(view)
+    lines: list[Line] = [[""], [Span(first.words, _STYLE[first.level]), _counts(view)]]
+    shown = _reasons(view, first)
+    for step in shown:
+        sign, style = SIGNS[step.status]
+        text = step.why or word(step.status)
+        if step.status in {"leaky", "failed", "refused", "skipped", "unproven"}:
+            text = f"{step.status}: {text}"
+        lines.extend(hanging(f"  {sign} {pad(step.key, _NAME)} ", text, style=style if style == "bad" else ""))
+        if step.state.hint:
+            lines.extend(hanging(" " * (_NAME + 5), f"→ {step.state.hint}"))
+        lines.extend(_drift(step))
+    lines.extend(_waiting(case, view))
+    lines.extend(_parked(case, view, parked, until))
+    lines.extend(field("Evidence", evidence(case)))
+    lines.extend(field("Next", next_commands(case, view)))
+    return lines
+
+
+def _counts(view: RunView) -> str:
+    counted = Counter(step.status for step in view.steps)
+    total = len(view.steps)
+    parts = [f"{counted.pop('proven', 0)} of {plural(total, 'step')} proven"]
+    parts.extend(f"{counted[status]} {word(status)}" for status in SIGNS if counted.get(status))
+    return f"  {', '.join(parts)}"
+
+
+def _reasons(view: RunView, first: Lead) -> list[StepView]:
+    """The verdict's own reasons first, then every other step that is not proven."""
+    found = list(first.reasons)
+    quiet = {"proven", "asked", "parked"}
+    found.extend(step for step in view.steps if step not in found and step.status not in quiet)
+    return found
+
+
+def _drift(step: StepView) -> list[Line]:
+    from irkit.views.figures import short  # noqa: PLC0415 -- drift is rare
+
+    lines: list[Line] = []
+    for one in step.state.drift:
+        lead_in = " " * (_NAME + 5)
+        text = f"{one.field}: irkit set {short(one.ours)}, now {short(one.now)}, before {short(one.original)}"
+        lines.extend(hanging(lead_in, text))
+    return lines
+
+
+def _waiting(case: CaseFile, view: RunView) -> list[Line]:
+    lines: list[Line] = []
+    for step in view.steps:
+        if step.status == "asked":
+            digest = step.state.asked
+            text = f"waiting for approval of {digest[:4]} {digest[4:8]}: {step.why}"
+            lines.extend(hanging(f"  ? {pad(step.key, _NAME)} ", text))
+            lines.extend(hanging(" " * (_NAME + 5), f"→ irkit approve {case.state.case} {step.key}"))
+    return lines
+
+
+def _parked(case: CaseFile, view: RunView, parked: str, until: str) -> list[Line]:
+    lines: list[Line] = []
+    for step in view.steps:
+        if step.status == "parked":
+            lines.extend(hanging(f"  ‖ {pad(step.key, _NAME)} ", f"parked, {step.why}"))
+            if step.state.hint:
+                lines.extend(hanging(" " * (_NAME + 5), f"→ {step.state.hint}"))
+    name = case.state.case
+    if parked == "interrupted":
+        lines.extend(field("Stopped", f"interrupted; go on: irkit resume {name} · take back: irkit undo {name}"))
+    elif parked in {"parked", "waiting", "budget"}:
+        when = f" (after {until[:19].replace('T', ' ')} UTC)" if until else ""
+        lines.extend(field("Parked", f"nothing else can be done now{when}; go on: irkit resume {name}"))
+    return lines
+
+
+def evidence(case: CaseFile) -> str:
+    """Artefacts and journal in one line."""
+    kept = [artefact for artefact in case.state.artefacts if artefact.complete]
+    torn = len(case.state.artefacts) - len(kept)
+    total = sum(artefact.size for artefact in kept)
+    text = f"{plural(len(kept), 'artefact')}, {size(total)}"
+    if torn:
+        text += f" ({torn} torn, kept)"
+    count = len(case.records)
+    sealed = case.seal()
+    seal = f", sealed {sealed.head[:8]}" if sealed else ", not sealed"
+    return f"{text} · journal {plural(count, 'record')}{seal}"
+
+
+def next_commands(case: CaseFile, view: RunView) -> str:
+    """What to type next."""
+    name = case.state.case
+    commands = [f"irkit status {name}", f"irkit report {name} -o report.html"]
+    if view.run.mode == "apply":
+        commands.append(f"irkit undo {name}")
+    else:
+        commands = [f"irkit verify {name}", f"irkit close {name} --why '…'", *commands[1:]]
+    return "   ".join(commands)
+
+
+def irreversible_lines(losses: list[tuple[str, str]]) -> list[Line]:
+    """What an undo cannot take back."""
+    lines: list[Line] = []
+    for step, why in losses:
+        lines.extend(hanging(f"  ! {pad(step, _NAME)} ", f"cannot be taken back: {why}", style="warn"))
+    return lines
+
+
+def takes_part(record: r.Record) -> bool:
+    """Whether a record is about work and not only about the journal."""
+    return not isinstance(record.body, r.Sealed | r.ClockRead)

@@ -1,0 +1,175 @@
+"""The plan screen: what would happen, to what, and who else feels it."""
+
+from __future__ import annotations
+
+import json
+
+import orjson
+
+from irkit.app.preview import PLACEHOLDER, PlannedStep, Preview
+from irkit.app.runs import Ask
+from irkit.engine.approvals import template
+from irkit.model.base import Json
+from irkit.views.figures import digest8, plural, short, size
+from irkit.views.progress import call_words, json_safe
+from irkit.views.terminal import Line, Span, field, hanging, pad
+
+_NAME = 12
+_KINDS = {
+    "change": ("", ""),
+    "settled": ("nothing: ", "dim"),
+    "wait": ("wait: ", "dim"),
+    "refused": ("REFUSED: ", "bad"),
+    "blocked": ("cannot look: ", "bad"),
+    "later": ("", "dim"),
+}
+
+
+def header_lines(ask: Ask) -> list[Line]:
+    """What the command is about."""
+    lines: list[Line] = []
+    if ask.finding is not None:
+        found = ask.finding
+        lines.extend(field("Finding", f"{found.type} · severity {found.severity} · {found.source}"))
+        if found.title:
+            lines.extend(field("", found.title, style="dim"))
+        if found.actor is not None and found.actor.username:
+            lines.extend(field("Actor", found.actor.username))
+    lines.extend(field("Cluster", str(ask.target.cluster)))
+    lines.extend(field("Target", f"{ask.target} · uid {ask.target.uid}"))
+    lines.extend(field("Playbook", ask.playbook_name))
+    return lines
+
+
+def plan_lines(found: Preview) -> list[Line]:
+    """The whole screen."""
+    lines = header_lines(found.ask)
+    case = f"{found.case} (open: this run joins it)" if found.case else "new"
+    lines.extend(field("Case", case))
+    lines.append([""])
+    for number, step in enumerate(found.steps, 1):
+        lines.extend(_step(number, step))
+    lines.append([""])
+    if found.unchecked:
+        missing = f"could not be checked: {found.unchecked}"
+    else:
+        missing = ", ".join(str(access) for access in found.missing) or "none"
+    style = "bad" if found.missing or found.unchecked else ""
+    lines.extend(field("Missing", f"permissions: {missing}", style=style))
+    blind = unproven(found)
+    if blind:
+        lines.extend(field("Unproven", blind, style="warn"))
+    lines.extend(field("Digest", f"{digest8(found.digest)} · the plan made no write"))
+    return lines
+
+
+def unproven(found: Preview) -> str:
+    """What this plan will not be able to prove."""
+    contain = [step for step in found.steps if step.purpose == "contain"]
+    if not contain or any(step.purpose == "probe" for step in found.steps):
+        return ""
+    names = ", ".join(dict.fromkeys(step.key for step in contain))
+    return f"{names}: no step probes the network, so configuration is all that will be seen"
+
+
+def _step(number: int, step: PlannedStep) -> list[Line]:
+    lead, style = _KINDS[step.kind]
+    lines = hanging(f" {number:>2}  {pad(step.key, _NAME)} ", f"{lead}{step.why}", style=style)
+    indent = " " * (_NAME + 6)
+    for effect in step.effects:
+        words = call_words(effect.model_dump(mode="json", include={"type", "verb", "resource", "namespace", "object",
+                                                                   "key", "service", "operation"}))  # fmt: skip
+        if effect.type == "store":
+            words += f" ({size(effect.size)})"
+        lines.extend(hanging(f"{indent}+ ", _shown(words)))
+    if step.accept_loss:
+        lines.extend(hanging(f"{indent}! ", f"accepts a loss: {step.accept_loss}", style="warn"))
+    if step.no_undo and step.kind == "change":
+        lines.extend(hanging(f"{indent}! ", f"no undo: {step.no_undo}", style="warn"))
+    for one in step.impact:
+        lines.extend(hanging(f"{indent}{'!' if one.warn else '·'} ", f"{one.who}: {one.what}",
+                             style="warn" if one.warn else ""))  # fmt: skip
+    if step.approval:
+        lines.append([Span(f"{indent}? needs an approval", "warn")])
+    if step.hint:
+        lines.extend(hanging(f"{indent}→ ", step.hint))
+    return lines
+
+
+def _shown(text: str) -> str:
+    return text.replace(PLACEHOLDER, "(new case)").replace(PLACEHOLDER.lower(), "(new-case)")
+
+
+def diff_lines(found: Preview) -> list[Line]:
+    """Every change, field by field, then every call."""
+    lines: list[Line] = []
+    for step in found.steps:
+        if not step.effects:
+            continue
+        lines.append([""])
+        lines.append([Span(f"{step.key}  {step.target}", "head")])
+        for one in step.fields:
+            lines.extend(hanging("  ", one.field))
+            lines.extend(hanging("  - ", short(one.before, 400), style="bad"))
+            lines.extend(hanging("  + ", short(one.after, 400), style="good"))
+        for effect in step.effects:
+            body = getattr(effect, "body", None)
+            lines.extend(hanging("  ", f"{effect.name}: {_shown(effect.target)}", style="bold"))
+            if body is not None:
+                text = json.dumps(body, indent=2, sort_keys=True, ensure_ascii=False)
+                lines.extend(["    + " + _shown(row)] for row in text.split("\n"))
+    return lines or [["No step changes anything now."]]
+
+
+def plan_json(found: Preview) -> str:
+    """The plan as one JSON object on one line."""
+    steps: list[Json] = [
+        {
+            "step": step.key, "uses": step.uses, "purpose": step.purpose, "kind": step.kind, "why": step.why,
+            "target": step.target, "calls": [template(effect) for effect in step.effects],
+            "fields": [
+                {"target": one.target, "field": one.field, "before": one.before, "after": one.after}
+                for one in step.fields
+            ],
+            "impact": [one.dump() for one in step.impact], "approval": step.approval, "hint": step.hint,
+        }
+        for step in found.steps
+    ]  # fmt: skip
+    value: Json = {
+        "plan": found.digest,
+        "case": found.case,
+        "target": found.ask.target.dump(),
+        "playbook": found.playbook.name,
+        "steps": steps,
+        "missing_permissions": [str(one) for one in found.missing],
+        "permissions_unchecked": found.unchecked,
+        "unproven": unproven(found),
+    }
+    return json_safe(orjson.dumps(value).decode())
+
+
+def envelope_lines(envelope: Json, digest: str) -> list[Line]:
+    """What an approval covers, in full: the calls as they would be sent."""
+    if not isinstance(envelope, dict):
+        return [["The plan is not in the journal."]]
+    lines: list[Line] = []
+    lines.extend(field("Step", f"{envelope.get('step')} · {envelope.get('action')} {envelope.get('version')}"))
+    lines.extend(field("Target", str(envelope.get("target"))))
+    lines.extend(field("Digest", digest8(digest)))
+    if envelope.get("accept_loss"):
+        lines.extend(field("Loss", str(envelope["accept_loss"]), style="warn"))
+    impact = envelope.get("impact")
+    for one in impact if isinstance(impact, list) else ():
+        if isinstance(one, dict):
+            style = "warn" if one.get("warn") else ""
+            lines.extend(field("Feels it", f"{one.get('who')}: {one.get('what')}", style=style))
+    calls = envelope.get("calls")
+    shown = calls if isinstance(calls, list) else []
+    lines.append([Span(f"Covers {plural(len(shown), 'call')}:", "bold")])
+    for call in shown:
+        lines.extend(hanging("  + ", call_words(call)))
+        body = call.get("body") if isinstance(call, dict) else None
+        if body is not None:
+            text = json.dumps(body, indent=2, sort_keys=True, ensure_ascii=False)
+            lines.extend(["      " + row] for row in text.split("\n"))
+    return lines

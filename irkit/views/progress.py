@@ -1,0 +1,235 @@
+"""What happens while a run goes on: plain lines, the records themselves as JSON, or a live screen."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Protocol, Self, TextIO
+
+from irkit.journal.lines import body_bytes, frame
+from irkit.model import records as r
+from irkit.model.base import Json
+from irkit.views.casefile import CaseFile
+from irkit.views.marks import SIGNS
+from irkit.views.outcome import seconds
+from irkit.views.terminal import Line, Span, clip, hanging, neutral, pad, paint
+
+_NAME = 12
+
+
+class Progress(Protocol):
+    """Hears every record of a run once, in order."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def heard(self, records: Sequence[r.Record]) -> None:
+        """Show these. Called by the thread that advances the run."""
+        ...
+
+
+class _Quiet:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
+
+
+class JsonProgress(_Quiet):
+    """One record a line: the journal's own records, with what a terminal could act on in JSON's escapes."""
+
+    def __init__(self, case: CaseFile, out: TextIO) -> None:
+        self._case = case
+        self._out = out
+
+    def heard(self, records: Sequence[r.Record]) -> None:
+        """Write them."""
+        self._case.hear(records)
+        for record in records:
+            self._out.write(record_json(record) + "\n")
+        self._out.flush()
+
+
+def record_json(record: r.Record) -> str:
+    """A record as its journal has it, on one line."""
+    body = body_bytes(record.body)
+    line = frame(record.kind, record.body.version, body, record.seq, record.time, record.prev, record.writer)
+    return json_safe(line.decode().rstrip("\n"))
+
+
+def json_safe(text: str) -> str:
+    """JSON text in which every character that a terminal could act on is a JSON escape."""
+    return "".join(character if neutral(character) == character else json.dumps(character)[1:-1] for character in text)
+
+
+class PlainProgress(_Quiet):
+    """One line for each change of state of this run."""
+
+    def __init__(self, case: CaseFile, run: str, out: TextIO, *, colour: bool = False) -> None:
+        self._case = case
+        self._run = run
+        self._out = out
+        self._colour = colour
+
+    def heard(self, records: Sequence[r.Record]) -> None:
+        """Print what is worth a line."""
+        self._case.hear(records)
+        for record in records:
+            lines = event(self._case, record, self._run)
+            if lines:
+                self.show(paint(lines, colour=self._colour, lab=self._case.state.lab))
+
+    def show(self, text: str) -> None:
+        """Write it out."""
+        self._out.write(text)
+        self._out.flush()
+
+
+class LiveProgress(PlainProgress):
+    """The same lines, above a line for each step that is under way."""
+
+    def __enter__(self) -> Self:
+        from rich.console import Console  # noqa: PLC0415 -- only for a terminal
+        from rich.live import Live  # noqa: PLC0415 -- only for a terminal
+
+        self._guard = threading.Lock()
+        self._busy: dict[str, tuple[float, str]] = {}
+        console = Console(file=self._out, force_terminal=True, no_color=not self._colour, highlight=False, width=None)
+        self._live = Live(get_renderable=self._running, console=console, transient=True, refresh_per_second=8)
+        self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.stop()
+
+    def heard(self, records: Sequence[r.Record]) -> None:
+        """Print, and keep the live lines."""
+        super().heard(records)
+        run = self._case.state.runs.get(self._run)
+        if run is None:
+            return
+        with self._guard:
+            open_now = {key: step for key, step in run.steps.items() if step.phase in {"acting", "waiting"}}
+            self._busy = {
+                key: (self._busy.get(key, (time.monotonic(), ""))[0], step.why) for key, step in open_now.items()
+            }
+
+    def show(self, text: str) -> None:
+        """Above the live lines. The text is neutralised already; its own styles pass."""
+        from rich.text import Text  # noqa: PLC0415 -- only for a terminal
+
+        self._live.console.print(Text.from_ansi(text.rstrip("\n")), soft_wrap=True)
+
+    def _running(self) -> object:
+        from rich.text import Text  # noqa: PLC0415 -- only for a terminal
+
+        with self._guard:
+            rows = list(self._busy.items())
+        if not rows:
+            return Text("")
+        dots = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+        sign = dots[int(time.monotonic() * 8) % len(dots)]
+        lines = [
+            f"  {sign} {pad(key, _NAME)} {pad(seconds(int((time.monotonic() - since) * 1000)), 9)} {clip(why, 50)}"
+            for key, (since, why) in rows
+        ]
+        return Text("\n".join(lines), style="dim", no_wrap=True)
+
+
+def choose(case: CaseFile, run: str, *, as_json: bool, colour: bool, out: TextIO | None = None) -> Progress:
+    """The progress that fits where it is written to."""
+    stream = out or sys.stdout
+    if as_json:
+        return JsonProgress(case, stream)
+    if stream.isatty():
+        return LiveProgress(case, run, stream, colour=colour)
+    return PlainProgress(case, run, stream, colour=colour)
+
+
+def event(case: CaseFile, record: r.Record, run: str) -> list[Line]:  # noqa: PLR0912, C901 -- one line a kind
+    """The line of one record, or none where it is nobody's business during a run."""
+    body = record.body
+    if getattr(body, "run", run) != run:
+        return []
+    if isinstance(body, r.StepClosed):
+        return _closed(case, body, run)
+    if isinstance(body, r.StepPlanned):
+        return _line("…", body.step, f"{body.why}", "dim")
+    if isinstance(body, r.StepWaiting):
+        return _line("…", body.step, f"{'tries again' if body.failed else 'waits'}: {body.why}", "dim")
+    if isinstance(body, r.StepParked):
+        return _line("‖", body.step, f"parked, {body.why}: {body.detail}", "warn")
+    if isinstance(body, r.ApprovalAsked):
+        text = f"waiting for approval of {body.digest[:4]} {body.digest[4:8]}: "
+        return _line("?", body.step, f"{text}irkit approve {case.state.case} {body.step}", "warn")
+    if isinstance(body, r.ApprovalGiven):
+        return _line("✓", body.step, f"approved by {body.who.operator}{_proof(body.who)}", "good")
+    if isinstance(body, r.ApprovalDenied):
+        return _line("✗", body.step, f"denied by {body.who.operator}{_proof(body.who)}: {body.why}", "bad")
+    if isinstance(body, r.EffectDone):
+        effect = case.state.effects.get(body.key)
+        what = call_words(effect.call) if effect else body.name
+        how = "was there already, recognised by its mark" if body.adopted else "done"
+        return _line("…", body.step, f"{what}: {how}", "dim")
+    if isinstance(body, r.EffectFailed):
+        return _line("!", body.step, f"{body.name} did not take effect: {body.message}", "warn")
+    if isinstance(body, r.EffectDoubted):
+        return _line("!", body.step, f"{body.name} is in doubt, looking again: {body.why}", "warn")
+    if isinstance(body, r.ArtefactStored) and body.step:
+        return []
+    if isinstance(body, r.Note):
+        return hanging("  note ", f"{body.who.operator}: {body.text}")
+    if isinstance(body, r.RequestTaken):
+        return hanging("  ! ", f"{body.wants} asked by {body.who.operator}: {body.why}", style="warn")
+    if isinstance(body, r.JournalRecovered):
+        return hanging("  ! ", f"the journal's torn tail ({body.size} bytes) was cut and kept", style="warn")
+    return []
+
+
+def _closed(case: CaseFile, body: r.StepClosed, run: str) -> list[Line]:
+    sign, style = SIGNS[body.verdict.status]
+    took = ""
+    state = case.state.runs[run].steps.get(body.step)
+    if state is not None and state.started and state.ended and not body.sweep:
+        from irkit.model.times import milliseconds  # noqa: PLC0415 -- only used here
+
+        took = f"{seconds(max(milliseconds(state.started, state.ended), 0))}  "
+    again = "last look: " if body.sweep else ""
+    return _line(sign, body.step, f"{took}{again}{body.verdict.status}: {body.verdict.why or body.reason}", style)
+
+
+def _line(sign: str, step: str, text: str, style: str) -> list[Line]:
+    lines = hanging(f"  {sign} {pad(step, _NAME)} ", text)
+    first = lines[0]
+    lines[0] = [Span(first[0].text if isinstance(first[0], Span) else first[0], style), *first[1:]]
+    return lines
+
+
+def _proof(who: r.Who) -> str:
+    return " (identity unproven)" if who.proof == "none" else ""
+
+
+def call_words(call: Json) -> str:
+    """A journaled call in a few words: `patch pods shop/web`."""
+    if not isinstance(call, dict):
+        return "a call"
+    if call.get("type") == "store":
+        return f"store artefact {call.get('key', '')}"
+    if call.get("type") == "aws":
+        return f"{call.get('service', '')} {call.get('operation', '')}"
+    resource = call.get("resource")
+    plural = resource.get("plural", "") if isinstance(resource, dict) else ""
+    namespace, name = call.get("namespace", ""), call.get("object", "")
+    return f"{call.get('verb', '')} {plural} {namespace}{'/' if namespace else ''}{name}"
