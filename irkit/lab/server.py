@@ -6,7 +6,13 @@ started by `irkit.lab.process`, as `python -m irkit.lab.server FOLDER`.
 
 from __future__ import annotations
 
+import json
+import os
 import secrets
+import signal
+import sys
+import threading
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -15,6 +21,7 @@ from irkit.lab.api import Api
 from irkit.lab.auth import Tokens
 from irkit.lab.control import Control
 from irkit.lab.http import HttpServer
+from irkit.lab.process import LabInfo, announce, birth
 from irkit.lab.seed import Seed
 from irkit.lab.world import World
 
@@ -67,3 +74,37 @@ class LabServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def serve(folder: Path) -> None:
+    """Serve the folder's world until SIGTERM or SIGINT."""
+    ending = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ending.set())
+    seed = Seed.from_json(json.loads((folder / "world.json").read_text(encoding="utf-8")))
+    with LabServer(seed) as lab:
+        info = LabInfo(
+            folder=str(folder),
+            url=lab.url,
+            control_url=lab.control_url,
+            control_token=lab.control_token,
+            pid=os.getpid(),
+            started=birth(os.getpid()),
+            cluster=lab.cluster,
+        )
+        announce(info, lab.ca, lab.tokens["responder"])
+        ending.wait()
+
+
+def main(arguments: list[str]) -> int:
+    """`python -m irkit.lab.server FOLDER`: leave the caller's session and terminal, then serve."""
+    folder = Path(arguments[0])
+    if os.fork():
+        return 0  # the caller need not wait for the lab, and never has to reap it
+    os.setsid()
+    serve(folder)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

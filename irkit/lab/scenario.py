@@ -1,0 +1,190 @@
+"""Scenario files: a world in a few lines of YAML.
+
+    apiVersion: irkit.dev/v1
+    kind: Scenario
+    metadata: {name: shop, title: A web shop}
+    seed: 1
+    world:
+      cluster: arn:aws:eks:eu-west-1:111122223333:cluster/lab
+      nodes: [{nodegroup: ng-1, count: 3}]
+      namespaces:
+        shop:
+          serviceAccounts: {web: {role: "arn:aws:iam::111122223333:role/web"}}
+          deployments: {web: {replicas: 3, image: web:1, serviceAccount: web, ports: [8080], env: {API_KEY: canary}}}
+          pods: {odd: {image: busybox:1, privileged: true}}
+          services: {web: {selector: {app: web}, port: 8080}}
+          pdbs: {web: {selector: {app: web}, minAvailable: 2}}
+          networkPolicies: {allow-web: {podSelector: {matchLabels: {app: web}}, ingress: [{}], policyTypes: [Ingress]}}
+      objects: []          # whole objects, as they are
+    tokens: {auditor: {user: auditor, rules: [{verbs: [get], resources: [pods]}]}}
+
+`builder` says what a workload becomes. Keys that a drill adds stay beside these.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+import yaml
+import yamlcore
+from pydantic import ConfigDict, Field, StringConstraints, ValidationError
+from pydantic.alias_generators import to_camel
+
+from irkit.errors import ConfigError
+from irkit.lab.auth import Identity
+from irkit.model.base import Model
+from irkit.model.refs import DNS_LABEL, Name
+
+LARGEST: Final = 1024 * 1024
+"""Bytes of a scenario file."""
+
+Label = Annotated[str, StringConstraints(pattern=DNS_LABEL, max_length=63)]
+
+
+class _Shape(Model):
+    """Base of all parts of a scenario: keys are written as Kubernetes writes them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, alias_generator=to_camel)
+
+
+class PodShape(_Shape):
+    """What a pod, or a workload's template, is made of. `node` pins it to a node by name or index."""
+
+    image: str = "lab.invalid/app:1"
+    images: dict[Label, str] = Field(default_factory=dict)  # several containers by name, instead of `image`
+    labels: dict[str, str] | None = None  # {app: NAME} where left out
+    annotations: dict[str, str] = Field(default_factory=dict)
+    env: dict[str, str] = Field(default_factory=dict)
+    ports: tuple[int, ...] = ()
+    service_account: Name = "default"
+    privileged: bool = False
+    host_network: bool = False
+    node: str | int | None = None
+    uid: str = ""
+    events: bool = False
+
+
+class WorkloadShape(PodShape):
+    """A Deployment, ReplicaSet, StatefulSet, DaemonSet or Job with its pods. A DaemonSet has one on each node."""
+
+    replicas: int = Field(default=1, ge=0, le=500)
+
+
+class ServiceAccountShape(_Shape):
+    """A service account; `role` is an IAM role's ARN."""
+
+    role: str = ""
+    uid: str = ""
+
+
+class ServiceShape(_Shape):
+    """A ClusterIP service."""
+
+    selector: dict[str, str]
+    port: int = 80
+
+
+class BudgetShape(_Shape):
+    """A PodDisruptionBudget."""
+
+    selector: dict[str, str]
+    min_available: int = 1
+
+
+class NamespaceShape(_Shape):
+    """A namespace and what is in it, by name."""
+
+    uid: str = ""
+    labels: dict[str, str] = Field(default_factory=dict)
+    service_accounts: dict[Name, ServiceAccountShape] = Field(default_factory=dict)
+    deployments: dict[Label, WorkloadShape] = Field(default_factory=dict)
+    replica_sets: dict[Label, WorkloadShape] = Field(default_factory=dict)
+    stateful_sets: dict[Label, WorkloadShape] = Field(default_factory=dict)
+    daemon_sets: dict[Label, WorkloadShape] = Field(default_factory=dict)
+    jobs: dict[Label, WorkloadShape] = Field(default_factory=dict)
+    pods: dict[Name, PodShape] = Field(default_factory=dict)
+    services: dict[Label, ServiceShape] = Field(default_factory=dict)
+    pdbs: dict[Name, BudgetShape] = Field(default_factory=dict)
+    network_policies: dict[Name, dict[str, Any]] = Field(default_factory=dict)
+    config_maps: dict[Name, dict[str, str]] = Field(default_factory=dict)
+    secrets: dict[Name, dict[str, str]] = Field(default_factory=dict)
+
+
+class NodesShape(_Shape):
+    """Nodes of a node group. `name` and `uid` are for a single one."""
+
+    nodegroup: Label = "ng-1"
+    count: int = Field(default=1, ge=1, le=500)
+    name: str = ""
+    uid: str = ""
+
+
+class WorldShape(_Shape):
+    """A cluster."""
+
+    cluster: str = "arn:aws:eks:eu-west-1:111122223333:cluster/lab"
+    nodes: tuple[NodesShape, ...] = (NodesShape(count=3),)
+    namespaces: dict[Label, NamespaceShape] = Field(default_factory=dict)
+    objects: tuple[dict[str, Any], ...] = ()
+
+
+class Metadata(_Shape):
+    """What a scenario is called."""
+
+    name: Label
+    title: str = ""
+
+
+class Scenario(_Shape):
+    """A scenario file."""
+
+    api_version: Literal["irkit.dev/v1"]
+    kind: Literal["Scenario"]
+    metadata: Metadata
+    seed: int = 1
+    world: WorldShape
+    tokens: dict[Label, Identity] = Field(default_factory=dict)
+
+
+def read(data: bytes, source: str) -> dict[str, Any]:
+    """The YAML mapping in a file's bytes. `source` names it in errors. Raises ConfigError."""
+    if len(data) > LARGEST:
+        msg = f"{source}: a scenario has at most {LARGEST} bytes, this one {len(data)}"
+        raise ConfigError(msg)
+    try:
+        doc = yaml.load(data, Loader=yamlcore.CCoreLoader)  # noqa: S506 -- CCoreLoader makes plain values only
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
+        msg = f"{source}{where}: {getattr(error, 'problem', None) or 'cannot be read as YAML'}"
+        raise ConfigError(msg) from error
+    if not isinstance(doc, dict):
+        msg = f"{source}: a scenario is a mapping"
+        raise ConfigError(msg)
+    return doc
+
+
+def parse(doc: dict[str, Any], source: str) -> Scenario:
+    """A checked scenario. Raises ConfigError with every mistake."""
+    try:
+        return Scenario.parse(doc)
+    except (ValidationError, TypeError) as error:
+        raise _mistakes(error, source) from error
+
+
+def _mistakes(error: ValidationError | TypeError, source: str) -> ConfigError:
+    if isinstance(error, TypeError):
+        return ConfigError(f"{source}: holds a value that JSON has not")
+    lines = [f"{'.'.join(str(part) for part in each['loc'])}: {each['msg']}" for each in error.errors()]
+    return ConfigError(f"{source}: " + "; ".join(lines))
+
+
+def load(path: Path) -> Scenario:
+    """Read a scenario file. Raises ConfigError."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        msg = f"{path}: cannot be read: {error.strerror}"
+        raise ConfigError(msg) from error
+    return parse(read(data, str(path)), str(path))
