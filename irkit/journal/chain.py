@@ -165,8 +165,10 @@ def _changed(at: _Break, chain: Chain, after: bytes) -> Fault:
     )
     if seq in at.trusted:
         return here if at.trusted[seq] == chain.head else there
-    if at.trusted.get(seq + 1) == line_hash(at.line) or not after:
-        return there
+    if seq + 1 in at.trusted:
+        return there if at.trusted[seq + 1] == line_hash(at.line) else here
+    if not after:
+        return there  # nothing tells; far more of the bytes are on that side
     follower = _read(after)
     return there if isinstance(follower, Envelope) and follower.prev == line_hash(at.line) else here
 

@@ -113,7 +113,11 @@ class FileJournal:
         with self._commit:
             if not pending.records:  # else the thread that was here before took it along
                 self._accepting()
-                self._segment([self._queue.popleft() for _ in range(len(self._queue))])
+                try:
+                    self._segment([self._queue.popleft() for _ in range(len(self._queue))])
+                except BaseException:  # an interrupt too: the chain in memory may no longer be that on disk
+                    self._stopped = self._stopped or "a segment was interrupted"
+                    raise
         return pending.records
 
     def put_blob(self, data: bytes) -> str:
@@ -180,7 +184,6 @@ class FileJournal:
 
     def _segment(self, batch: Sequence[_Pending]) -> None:
         """One write, one sync, for all that waited. Whatever interrupts this ends the journal's use."""
-        self._stopped = "a segment was interrupted"
         now, writer, seq, prev = self._clock(), self.writer, len(self._records), self._prev
         if not is_time(now):
             msg = "the clock's time has not the form that records have"
@@ -208,7 +211,6 @@ class FileJournal:
         for pending in batch:
             first, end = pending.taken
             pending.records = tuple(records[first:end])
-        self._stopped = ""  # last: whatever comes in between must not leave a chain that is not as on disk
 
     def _load(self) -> None:
         path = self.folder / JOURNAL
