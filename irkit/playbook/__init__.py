@@ -1,0 +1,12 @@
+"""The playbook language: YAML in, a checked `Playbook` out.
+
+May live here: reading YAML safely, the language's grammar, the linter, the JSON Schema, run-time bindings.
+May not: I/O beyond shipped files, a client, the engine, anything about one particular action.
+"""
+
+from __future__ import annotations
+
+from irkit.playbook.check import lint, load_playbook
+from irkit.playbook.diagnostics import Diagnostic
+
+__all__ = ["Diagnostic", "lint", "load_playbook"]
