@@ -104,17 +104,20 @@ def _answer(state: CaseState, request: Request) -> list[r.AnyBody]:
         return [_refused(request, f"step {request.step} of {request.run} is not waiting for an approval")]
     if request.digest != step.asked:
         return [_refused(request, f"the plan of step {request.step} is not the one that was shown")]
-    about = {"run": request.run, "step": request.step}
     if request.wants == "deny":
         why = f"{request.who.operator} denied it{': ' if request.text else ''}{request.text}"
         return [
-            r.ApprovalDenied(**about, digest=request.digest, who=request.who, why=request.text, request=request.id),
-            r.StepClosed(**about, verdict=Verdict(status="refused", why=why), reason=why, mark=step.mark),
+            r.ApprovalDenied(
+                run=run.id, step=step.key, digest=request.digest, who=request.who, why=request.text, request=request.id
+            ),
+            r.StepClosed(
+                run=run.id, step=step.key, verdict=Verdict(status="refused", why=why), reason=why, mark=step.mark
+            ),
         ]
     why = objection(run.who, request.who)
     if why:
         return [_refused(request, why)]
-    return [r.ApprovalGiven(**about, digest=request.digest, who=request.who, request=request.id)]
+    return [r.ApprovalGiven(run=run.id, step=step.key, digest=request.digest, who=request.who, request=request.id)]
 
 
 def _refused(request: Request, why: str) -> r.Note:

@@ -264,7 +264,9 @@ class Engine:
 
     def fly(self, job: Job) -> None:
         """Send the job's effect on a worker."""
-        sending = self._pool.submit(send, job.effect, self.setting.world, self.setting.vault, SEND_TIMEOUT)
+        sending: Future[Result] = self._pool.submit(
+            send, job.effect, self.setting.world, self.setting.vault, SEND_TIMEOUT
+        )
         self._flight[sending] = job
 
     def intent(self, run: RunState, job: Job) -> r.EffectIntended:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from types import NoneType, UnionType
+from types import GenericAlias, NoneType, UnionType
 from typing import Any, Union, get_args, get_origin
 
 from pydantic import TypeAdapter, ValidationError
@@ -32,7 +32,7 @@ def check_types(playbook: Playbook, catalog: Catalog, places: Places, problems: 
         action = catalog.get(step.uses)
         if action is None:
             near = catalog.near(step.uses)
-            remedy = f"did you mean `{near}`?" if near else "see `irkit actions list`"
+            remedy = f"did you mean `{near[0]}`?" if near else "see `irkit actions list`"
             problems.add(places.keys[step.id, "uses"], f'step "{step.id}": unknown action {step.uses[:60]}', remedy)
             continue
         _Arguments(playbook, catalog, places, problems, step, action.spec).check()
@@ -140,7 +140,7 @@ class _Arguments:
         if action is None:
             return Any
         found = self.walk(action.spec.outputs, rest[1:], value, at)
-        return found if found is Any or source.for_each is None else list[found]
+        return found if found is Any or source.for_each is None else GenericAlias(list, (found,))
 
     def walk(self, kind: Any, names: list[str], value: Expr, at: tuple[int, int]) -> Any:  # noqa: ANN401 -- a type
         """Follow field names through models."""

@@ -69,7 +69,8 @@ def _within_bounds(text: str, problems: Problems) -> bool:
     """Walk the parse events: they need no recursion."""
     depth = documents = 0
     for event in yaml.parse(text, Loader=yamlcore.CCoreLoader):
-        at = (event.start_mark.line + 1, event.start_mark.column + 1)
+        mark = event.start_mark
+        at = (mark.line + 1, mark.column + 1) if mark is not None else _START
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
         documents += isinstance(event, yaml.DocumentStartEvent)
