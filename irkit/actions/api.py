@@ -7,7 +7,7 @@ from typing import Literal, Protocol, TypeVar
 
 from irkit.model.base import Json, Model
 from irkit.model.effects import Access, AwsCall, KubeCall, Mark, Store
-from irkit.model.plans import Originals, Plan, Receipts
+from irkit.model.plans import Originals, Plan, Receipts, Refuse
 from irkit.model.ports import Reader
 from irkit.model.refs import ClusterRef, NamespaceRef, NodeRef, PodRef, ServiceAccountRef, WorkloadRef
 
@@ -61,6 +61,16 @@ class Defaults:
     def foresees(self, p: Model, mark: Mark) -> tuple[KubeCall | AwsCall | Store, ...]:  # noqa: ARG002 -- the port's
         """No later phase."""
         return ()
+
+
+class NoUndo(Defaults):
+    """For actions that cannot be undone; their spec's `no_undo` says why."""
+
+    spec: ActionSpec
+
+    def undo(self, p: Model, mark: Mark, originals: Originals, facts: object, mine: Receipts) -> Plan:  # noqa: ARG002 -- the port's
+        """Refuses, with the reason."""
+        return Refuse(f"{self.spec.id} has no undo: {self.spec.no_undo}")
 
 
 class Action(Protocol[P_contra, F]):

@@ -1,0 +1,46 @@
+"""kube.label_node: mark a node with the case."""
+
+from __future__ import annotations
+
+from irkit.actions.api import ActionSpec, NoOutputs
+from irkit.actions.kube.labelling import AddedLabels, Labelling
+from irkit.actions.kube.objects import access
+from irkit.model.base import Model
+from irkit.model.kube import NODES
+from irkit.model.refs import NodeRef
+
+
+class Params(Model):
+    """`labels` are added beside the case's own."""
+
+    node: NodeRef
+    labels: AddedLabels
+
+
+class LabelNode(Labelling[Params]):
+    """Adds the case's label to a node; the first values stay in the journal and in an annotation."""
+
+    resource = NODES
+    spec = ActionSpec(
+        id="kube.label_node",
+        version=1,
+        title="Mark a node with the case",
+        purpose="protect",
+        params=Params,
+        outputs=NoOutputs,
+        reads=access(NODES, "get"),
+        writes=access(NODES, "patch"),
+        risk="reversible",
+        example="node: ${steps.scope.node}",
+    )
+
+    def target(self, p: Params) -> NodeRef:
+        """The node."""
+        return p.node
+
+    def added(self, p: Params) -> dict[str, str]:
+        """Labels beside the case's."""
+        return p.labels
+
+
+ACTION = LabelNode()

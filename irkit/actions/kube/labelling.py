@@ -1,0 +1,138 @@
+"""Marking an object with the case: what labelling a pod and labelling a node have in common."""
+
+from __future__ import annotations
+
+from typing import Annotated, Generic, TypeVar
+
+from pydantic import AfterValidator, Field, StringConstraints
+
+from irkit.actions.api import ActionSpec, Defaults
+from irkit.actions.kube.fields import Field as ObjectField
+from irkit.actions.kube.fields import Fields, Subject, clash, label, read_fields, set_fields, take_out
+from irkit.actions.kube.objects import absent, find, unpinned
+from irkit.model.base import Model
+from irkit.model.effects import KubeCall, Mark, Resource
+from irkit.model.kube import CASE_LABEL, DOMAIN
+from irkit.model.plans import Change, Impact, Originals, Plan, Receipts, Refuse, Settled, Verdict
+from irkit.model.ports import Reader
+from irkit.model.records import CaseId
+from irkit.model.refs import NodeRef, PodRef
+
+_PREFIX = r"([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?"
+_WORD = r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?"
+
+
+def _foreign(key: str) -> str:
+    if key.partition("/")[0] == DOMAIN:
+        msg = f"labels of {DOMAIN} are irkit's own"
+        raise ValueError(msg)
+    return key
+
+
+Key = Annotated[str, StringConstraints(pattern=rf"^{_PREFIX}{_WORD}$"), AfterValidator(_foreign)]
+Value = Annotated[str, StringConstraints(pattern=rf"^({_WORD})?$")]
+AddedLabels = Annotated[dict[Key, Value], Field(max_length=16, default_factory=dict)]
+"""Label syntax: Kubernetes documentation, "Labels and Selectors"."""
+
+P = TypeVar("P", bound=Model)
+
+
+class Labelling(Defaults, Generic[P]):
+    """Adds the case's label, and any others asked for, to one object."""
+
+    spec: ActionSpec
+    resource: Resource
+
+    def target(self, p: P) -> PodRef | NodeRef:
+        """The object that is labelled."""
+        raise NotImplementedError
+
+    def added(self, p: P) -> dict[str, str]:
+        """Labels beside the case's."""
+        raise NotImplementedError
+
+    def scope(self, p: P) -> str:
+        """The object's uid."""
+        return self.target(p).uid or self.target(p).path
+
+    def locks(self, p: P) -> tuple[str, ...]:
+        """The object."""
+        return (self.target(p).key,)
+
+    def observe(self, p: P, mark: Mark, reader: Reader) -> Fields:
+        """The labels in question and irkit's annotation."""
+        ref = self.target(p)
+        presence, doc = find(reader.kube(ref.cluster), self.resource, ref)
+        return Fields(presence) if doc is None else read_fields(doc, self._fields(p, mark), mark.case)
+
+    def plan(self, p: P, mark: Mark, facts: Fields, mine: Receipts) -> Plan:
+        """Add what is missing; never replace what somebody else set."""
+        ref, fields = self.target(p), self._fields(p, mark)
+        if facts.presence != "here":
+            if facts.presence == "gone" and mine:
+                return Settled(f"{ref} is gone; it carried the labels", Verdict.proven(f"{ref} no longer exists"))
+            return absent(ref, facts.presence)
+        held = clash(fields, facts)
+        if held is not None:
+            return held_elsewhere(ref, held, dict(facts.values)[held.name])
+        edit = set_fields("label", Subject(self.resource, ref), fields, facts, mark.case)
+        read_back = Verdict.proven(f"read back: {CASE_LABEL}={mark.case}")
+        if edit is None:
+            return Settled(_already(ref, mine), read_back)
+        return unpinned(ref) or Change(
+            (edit.call,), f"{ref} lacks {', '.join(edit.after)}", _impact(self.added(p)), edit.originals, edit.after
+        )
+
+    def undo(self, p: P, mark: Mark, originals: Originals, facts: Fields, mine: Receipts) -> Plan:  # noqa: ARG002 -- the port's
+        """Take out the labels that irkit set, if they still are as irkit set them."""
+        ref = self.target(p)
+        if facts.presence != "here":
+            return Settled(f"{ref} is gone: nothing to restore", Verdict.proven(f"{ref} no longer exists"))
+        wanted = take_out("unlabel", Subject(self.resource, ref), self._fields(p, mark), facts, originals)
+        if isinstance(wanted, tuple):
+            return Refuse(
+                f"somebody changed labels of {ref} since irkit set them",
+                hint="compare the values; set the label by hand to what it should be, then undo again",
+                drift=wanted,
+            )
+        if isinstance(wanted, KubeCall):
+            return Change((wanted,), f"irkit's labels are still on {ref}")
+        return Settled(
+            "none of irkit's own labels is left" if originals else "irkit set no label here",
+            Verdict.proven("read back: the labels are as they were"),
+        )
+
+    def _fields(self, p: P, mark: Mark) -> tuple[ObjectField, ...]:
+        return tuple(label(key, value) for key, value in sorted({**self.added(p), CASE_LABEL: mark.case}.items()))
+
+
+def _already(ref: PodRef | NodeRef, mine: Receipts) -> str:
+    return f"{ref} carries the labels" if mine else f"{ref} carried the labels already; undo leaves them"
+
+
+def held_elsewhere(ref: PodRef | NodeRef, held: ObjectField, now: object) -> Refuse:
+    """The refusal to replace a label's value that somebody else set. Shows the value only where it is a case."""
+    if held == label(CASE_LABEL, str(held.wanted)):
+        other = f"case {now}" if is_case(now) else "something that is no case"
+        return Refuse(f"{ref} is held by {other}", hint="join that case, or undo it first: irkit status")
+    return Refuse(
+        f"{held.name} of {ref} is set already, to another value",
+        hint="irkit adds labels and never replaces them: an application may be selected by it",
+    )
+
+
+def is_case(value: object) -> bool:
+    """Whether a label's value is the id of a case, and so fit to be shown."""
+    from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415 -- used where another case holds the object
+
+    try:
+        TypeAdapter(CaseId).validate_python(value)
+    except ValidationError:
+        return False
+    return True
+
+
+def _impact(added: dict[str, str]) -> tuple[Impact, ...]:
+    return tuple(
+        Impact(who=f"selectors of {key}", what="may select it from now on", warn=True) for key in sorted(added)
+    )

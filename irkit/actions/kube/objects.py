@@ -1,0 +1,69 @@
+"""Finding the object that a reference means: the one with its uid, not whoever bears its name today."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeVar
+
+from pydantic import ValidationError
+
+from irkit.errors import Malformed
+from irkit.model.base import Model
+from irkit.model.doc import Doc
+from irkit.model.effects import Access, Resource
+from irkit.model.plans import Refuse
+from irkit.model.ports import KubeReader
+from irkit.model.refs import NodeRef, PodRef
+
+Presence = Literal["here", "gone", "replaced"]
+"""`replaced`: another object bears the name now (domain.md, hardest test 22)."""
+
+M = TypeVar("M", bound=Model)
+UID_LIMIT = 63
+NAME_LIMIT = 253
+
+
+def access(resource: Resource, *verbs: str) -> tuple[Access, ...]:
+    """The permissions for these verbs on a resource."""
+    return tuple(Access(group=resource.group, resource=resource.plural, verb=verb) for verb in verbs)
+
+
+def find(kube: KubeReader, resource: Resource, ref: PodRef | NodeRef) -> tuple[Presence, Doc | None]:
+    """The object and whether it is the one that is meant; a reference without uid means whatever is there."""
+    doc = kube.get(resource, ref.name, ref.namespace if isinstance(ref, PodRef) else "")
+    if doc is None:
+        return "gone", None
+    if ref.uid and doc.text("metadata", "uid", limit=UID_LIMIT) != ref.uid:
+        return "replaced", None
+    return "here", doc
+
+
+def absent(ref: PodRef | NodeRef, presence: Presence) -> Refuse:
+    """The refusal to act on something that is not there, or is not what was meant."""
+    if presence == "replaced":
+        return Refuse(
+            f"{ref} is another object now: the one with uid {ref.uid} is gone",
+            hint="respond to the new one only if it is suspect itself; its predecessor's disk and memory are gone",
+        )
+    return Refuse(
+        f"{ref} does not exist any more",
+        hint="look for its replacement with kubectl get pods -o wide, and for its logs in your log store",
+    )
+
+
+def unpinned(ref: PodRef | NodeRef) -> Refuse | None:
+    """The refusal to write to something that is known by name only."""
+    if ref.uid:
+        return None
+    return Refuse(
+        f"{ref} has no uid: irkit writes only to objects that are pinned", hint="resolve it with a scope step"
+    )
+
+
+def make(model: type[M], doc: Doc, **fields: object) -> M:
+    """A validated value from parts of an answer. Raises Malformed, which names the field and not the value."""
+    try:
+        return model.model_validate(fields)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise Malformed(doc.what, where, f"usable in a {model.__name__}", first["type"]) from None
