@@ -30,7 +30,7 @@ def real() -> dict[str, type[errors.IrkitError]]:
     return {
         name: value
         for name, value in vars(errors).items()
-        if isinstance(value, type) and issubclass(value, Exception) and value.__module__ == errors.__name__
+        if isinstance(value, type) and issubclass(value, errors.IrkitError) and value.__module__ == errors.__name__
     }
 
 
