@@ -43,7 +43,7 @@ def no_blob(_: str) -> bytes:
 @given(st.dictionaries(KEYS, VALUES), st.integers(0, MAX_SAFE_INTEGER))
 def test_a_line_is_the_canonical_json_of_its_parts(reply: dict[str, Any], seq: int) -> None:
     body = body_with(reply)
-    whole = {
+    whole: Any = {
         "body": body.dump(), "kind": "effect.done", "prev": NOTHING, "seq": seq, "time": START, "v": 1, "writer": WRITER,
     }  # fmt: skip
     assert rfc8785.dumps(whole) + b"\n" == written(body, seq)
