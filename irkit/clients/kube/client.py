@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,6 +18,8 @@ from irkit.model.effects import KubeCall
 from irkit.model.kube import NAMESPACES
 from irkit.model.ports import Reply
 from irkit.model.refs import ClusterRef
+
+_UID = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,62}", re.ASCII)
 
 
 class KubeClient:
@@ -54,11 +57,11 @@ class KubeClient:
         """The uid of the kube-system namespace: what this cluster really is."""
         found = self.reader.get(NAMESPACES, "kube-system")
         try:
-            uid = found.text("metadata", "uid", limit=63) if found is not None else ""
-        except Malformed as error:
-            raise BadResponse(str(error), verb="get", target="namespaces kube-system") from None
-        if not uid:
-            msg = f"{self.cluster} has no kube-system namespace: it cannot be told from other clusters"
+            uid = found.text("metadata", "uid") if found is not None else ""
+        except Malformed:
+            uid = ""
+        if not _UID.fullmatch(uid):
+            msg = f"{self.cluster} shows no kube-system namespace with a uid: it cannot be told from other clusters"
             raise BadResponse(msg, verb="get", target="namespaces kube-system")
         return uid
 
@@ -70,7 +73,7 @@ class KubeClient:
 def connect(  # noqa: PLR0913 -- each is a setting of its own, by keyword
     cluster: ClusterRef,
     kubeconfig: Path | None,
-    context: str,
+    context: str | None,
     *,
     user_agent: str,
     pool_size: int = 64,
@@ -86,7 +89,7 @@ def connect(  # noqa: PLR0913 -- each is a setting of its own, by keyword
     Args:
         cluster: what calls must be meant for.
         kubeconfig: the file; None for $KUBECONFIG or ~/.kube/config.
-        context: its name, always explicit.
+        context: its name; None where the cluster is `context:NAME`. The current context is never used.
         user_agent: seen in the API's audit log.
         pool_size: most connections at a time; further threads wait for one.
         read_seconds: time limit of one read with its retries.
@@ -99,7 +102,8 @@ def connect(  # noqa: PLR0913 -- each is a setting of its own, by keyword
     Raises:
         ConfigError: no such file or context; the message lists the contexts that are there.
     """
-    found = find_context(context, kubeconfig)
+    named_by_cluster = "" if cluster.arn else cluster.name
+    found = find_context(context or named_by_cluster, kubeconfig)
 
     def pool(login: Login) -> Pool:
         return Pool(login, pool_size)

@@ -61,7 +61,8 @@ def find_context(name: str, kubeconfig: Path | None = None) -> Context:
             raise ConfigError(str(error), did="nothing was run") from error
     if name not in found["contexts"]:
         present = ", ".join(sorted(found["contexts"])) or "none"
-        msg = f"the kubeconfig has no context {name}; its contexts: {present}"
+        what = f"the kubeconfig has no context {name}" if name else "no context is named for this cluster"
+        msg = f"{what}; the kubeconfig's contexts: {present}"
         raise ConfigError(msg, did="nothing was run", hint=f"name one of them in irkit.yaml; looked in {where}")
     return _resolved(name, found)
 

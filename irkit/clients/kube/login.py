@@ -9,6 +9,7 @@ import logging
 import os
 import ssl
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +18,7 @@ from urllib.parse import urlsplit
 
 from irkit.clients.kube.kubeconfig import Context
 from irkit.clients.kube.plugin import ExecCredential, run_plugin
+from irkit.clients.kube.text import clean
 from irkit.errors import ConfigError
 
 _EARLY = timedelta(seconds=60)
@@ -159,10 +161,19 @@ def _official(context: Context, user: dict[str, Any], *, allow_insecure: bool) -
 
 def _without_values(message: str, *parts: dict[str, Any]) -> str:
     """The loader's message, unless it repeats a value that may be secret."""
-    values = [value for part in parts for value in part.values() if isinstance(value, str) and len(value) > 3]  # noqa: PLR2004 -- shorter ones are no secrets
-    paths = ("certificate-authority", "client-certificate", "client-key", "tokenFile")
-    secret = set(values) - {part[key] for part in parts for key in paths if key in part}
-    return "its cluster and user do not fit together" if any(value in message for value in secret) else message[:300]
+    shown = ("certificate-authority", "client-certificate", "client-key", "tokenFile")
+    hidden = _texts([value for part in parts for key, value in part.items() if key not in shown])
+    if any(len(text) > 3 and text in message for text in hidden):  # noqa: PLR2004 -- shorter ones are no secrets
+        return "its cluster or user entry is not what the loader expects"
+    return clean(message, 300)
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _texts(inner)
 
 
 def _tls(context: Context, settings: Any) -> tuple[ssl.SSLContext, str]:  # noqa: ANN401 -- the SDK's class is untyped

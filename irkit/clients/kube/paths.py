@@ -31,8 +31,16 @@ def path_of(
             parts.append(subresource)
     for part in parts:
         # Kubernetes' own rule for path segments (apimachinery, IsValidPathSegmentName), and no empty ones.
-        if part in {"", ".", ".."} or "/" in part or "%" in part:
+        if part in {"", ".", ".."} or "/" in part or "%" in part or not _encodes(part):
             msg = f"{resource}: {part!a} cannot be part of a path"
             raise Invalid(msg, target=str(resource))
     path = "/" + "/".join(quote(part, safe="") for part in parts)
     return f"{path}?{urlencode(query)}" if query else path
+
+
+def _encodes(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # a lone surrogate
+        return False
+    return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
@@ -33,6 +33,7 @@ TRIES = 3
 MAX_BYTES = 64 * 1024 * 1024
 MAX_LIST_BYTES = 256 * 1024 * 1024
 _PAUSE = 0.2
+_T = TypeVar("_T")
 _AGAIN = {429, 500, 502, 503, 504}
 _ACCESS_REVIEWS = Resource(
     group="authorization.k8s.io",
@@ -103,12 +104,13 @@ class Reads:
             "namespace": namespace, "name": name,
         }  # fmt: skip
         wanted_of_api = {key: value for key, value in attributes.items() if value}
-        review = self._review(_ACCESS_REVIEWS, {"resourceAttributes": wanted_of_api})
-        return review.flag("status", "allowed")
+        spec = {"resourceAttributes": wanted_of_api}
+        return self._review(_ACCESS_REVIEWS, spec, lambda review: review.flag("status", "allowed"))
 
     def whoami(self) -> str:
         """The user name that the API sees. Raises Unsupported before Kubernetes 1.28."""
-        return clean(self._review(_SUBJECT_REVIEWS, None).text("status", "userInfo", "username"), 300)
+        user = self._review(_SUBJECT_REVIEWS, None, lambda review: review.text("status", "userInfo", "username"))
+        return clean(user, 300)
 
     def _pages(self, resource: Resource, namespace: str, labels: Mapping[str, str]) -> Listing:
         asked = Asked("list", resource, "", namespace)
@@ -146,7 +148,7 @@ class Reads:
         except Malformed as error:
             raise bad(asked, answer.status, f"is no list of {resource}: {error}") from None
 
-    def _review(self, resource: Resource, spec: Any) -> Doc:  # noqa: ANN401 -- JSON of any shape
+    def _review(self, resource: Resource, spec: dict[str, Any] | None, wanted: Callable[[Doc], _T]) -> _T:
         """A review is created and kept nowhere: it is a read."""
         asked = Asked("create", resource)
         body: dict[str, Any] = {"apiVersion": resource.api_version, "kind": resource.kind}
@@ -158,9 +160,9 @@ class Reads:
         doc = parse(answer, asked)
         try:
             check_kind(doc, asked, answer.status, resource.kind)
+            return wanted(doc)
         except Malformed as error:
             raise bad(asked, answer.status, f"is no {resource.kind}: {error}") from None
-        return doc
 
     def _read(self, asked: Asked, method: str, path: str, body: bytes | None = None) -> Answer:
         """Ask up to `TRIES` times: on a lost connection, on 5xx, on 429 when it says when. Within the budget."""

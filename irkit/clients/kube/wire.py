@@ -164,6 +164,7 @@ class Pool:
             settings |= {"ssl_context": login.tls, "server_hostname": login.server_name or None}
             if login.insecure:
                 settings |= {"cert_reqs": "CERT_NONE", "assert_hostname": False}
+                urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)  # the configuration allows it
         if login.proxy:
             manager: urllib3.PoolManager = urllib3.ProxyManager(login.proxy, **settings)
         else:

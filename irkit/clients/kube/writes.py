@@ -12,7 +12,7 @@ from irkit.clients.kube.paths import path_of
 from irkit.clients.kube.session import Session
 from irkit.clients.kube.wire import Answer, Request
 from irkit.errors import BadResponse, ClientError, InDoubt, Malformed, Refused, ServerFault, Unreachable
-from irkit.model.base import MAX_SAFE_INTEGER, Json, canonical
+from irkit.model.base import Json, canonical
 from irkit.model.doc import Doc
 from irkit.model.effects import KubeCall
 from irkit.model.ports import Reply
@@ -20,6 +20,7 @@ from irkit.model.ports import Reply
 FIELD_MANAGER = "irkit"
 MAX_KEPT = 1024
 """The largest value of a reply, in bytes of canonical JSON, that is kept: records stay under 4 KiB."""
+_TEXTS = {"/metadata/name", "/metadata/namespace", "/metadata/resourceVersion", "/metadata/uid"}
 _METHODS = {"create": "POST", "patch": "PATCH", "delete": "DELETE"}
 _MAX_REPLY = 8 * 1024 * 1024  # an object is at most 1.5 MiB in etcd; its answer is not much more
 
@@ -148,14 +149,11 @@ def _kept(doc: Doc, keep: tuple[str, ...], asked: Asked, status: int) -> dict[st
                 break
         if value is None:
             continue
-        if pointer.startswith("/metadata/") and not isinstance(value, str | int | dict | list):
-            raise bad(asked, status, f"has no usable {pointer}")
-        if isinstance(value, int) and abs(value) > MAX_SAFE_INTEGER:
-            raise bad(asked, status, f"has no usable {pointer}")
         try:
-            if len(canonical(value)) > MAX_KEPT:
-                raise bad(asked, status, f"has a {pointer} of more than {MAX_KEPT} bytes")
+            usable = len(canonical(value)) <= MAX_KEPT and (pointer not in _TEXTS or type(value) is str)
         except ValueError:
-            raise bad(asked, status, f"has no usable {pointer}") from None
+            usable = False
+        if not usable:
+            raise bad(asked, status, f"has a {pointer} that cannot be one")
         kept[pointer] = value
     return kept
