@@ -41,6 +41,7 @@ _RISKS = {
     "disruptive": "disruptive: healthy work may feel it",
     "destructive": "destructive: what is lost does not come back; it waits for an approval",
 }
+_SCOPE = ("    - id: scope", "      uses: kube.scope_pod", "      with:", "        pod: ${inputs.pod}")
 _INPUT = re.compile(r"^(?P<name>\w+): \$\{inputs\.(?P<input>\w+)\}$", re.ASCII)
 
 
@@ -109,13 +110,19 @@ def step_table(playbook: Playbook, catalog: Catalog) -> str:
 
 
 def example_playbook(spec: ActionSpec) -> str:
-    """A whole playbook of one step that uses the action, from the example in its spec."""
+    """A whole playbook that uses the action, from the example in its spec.
+
+    An example that takes an output of a step `scope` gets that step: kube.scope_pod.
+    """
     arguments = spec.example.strip("\n").split("\n")
     inputs = {
         match["input"]: type_words(spec.params.model_fields[match["name"]].annotation)
         for line in arguments
         if (match := _INPUT.match(line))
     }
+    scoped = "${steps.scope." in spec.example
+    if scoped:
+        inputs.setdefault("pod", "pod")
     name = spec.id.rpartition(".")[2].replace("_", "-")
     lines = [
         f"apiVersion: {API_VERSION}",
@@ -127,11 +134,13 @@ def example_playbook(spec: ActionSpec) -> str:
         *(["  inputs:"] if inputs else []),
         *(line for one, kind in inputs.items() for line in (f"    {one}:", f"      type: {kind}")),
         "  steps:",
+        *(_SCOPE if scoped else ()),
         f"    - id: {name}",
         f"      uses: {spec.id}",
+        *(["      needs: [scope]"] if scoped else []),
+        *(['      accept_loss: "why the evidence may be lost here"'] if spec.destroys else []),
         "      with:",
         *(f"        {line}" for line in arguments),
-        *(['      accept_loss: "why the evidence may be lost here"'] if spec.destroys else []),
     ]
     return "\n".join(lines) + "\n"
 
