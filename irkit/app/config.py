@@ -243,7 +243,7 @@ def build_app(settings: Settings) -> App:
     from irkit.engine.guard import Limits  # noqa: PLC0415 -- as above
 
     def connected(cluster: ClusterRef, user_agent: str) -> Kube:
-        from irkit.clients.kube import connect  # noqa: PLC0415 -- the SDK is only loaded to connect
+        from irkit.clients.kube.client import connect  # noqa: PLC0415 -- the SDK is only loaded to connect
 
         known = settings.cluster(cluster.id)
         path = Path(known.kubeconfig) if known.kubeconfig else None

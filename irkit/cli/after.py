@@ -42,9 +42,9 @@ def status(context: typer.Context, case: Annotated[str, typer.Argument(help="One
         return 0
     cases, broken = read_cases(own)
     if own.json:
-        from irkit.views.report_text import case_summary_json  # noqa: PLC0415 -- start-up time of --help
+        from irkit.views.status import case_json  # noqa: PLC0415 -- start-up time of --help
 
-        sys.stdout.writelines(case_summary_json(one) + "\n" for one in cases)
+        sys.stdout.writelines(case_json(one) + "\n" for one in cases)
     else:
         own.show(cases_lines(cases, broken, now()))
     return 7 if broken else 0

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-import irkit
 from irkit.app.clock import now
 from irkit.app.config import check_cluster
 from irkit.app.runs import Ask
@@ -25,7 +23,6 @@ from irkit.playbook import load_playbook, shipped
 if TYPE_CHECKING:
     from irkit.intake import Received
 
-_PLAYBOOK_FILE = re.compile(r"[/.]")
 _INTEGER = re.compile(r"^-?[0-9]{1,15}$")
 
 
@@ -40,7 +37,7 @@ def ask_for_finding(own: Context, file: str, pick: str, playbook: str, inputs: S
     cluster, target = _of_finding(finding)
     own.settings.cluster(cluster.id)
     routed, preset = (playbook, {}) if playbook else _routed(own, received)
-    source, name = book(routed)
+    source, name = shipped.load(routed)
     check_cluster(own.app, own.settings, cluster)
     target = own.app.resolve(target)
     checked = load_playbook(source, name, own.app.parts.catalog)
@@ -53,7 +50,7 @@ def ask_for_pod(own: Context, pod: str, playbook: str, inputs: Sequence[str]) ->
     asked = now()
     cluster = ClusterRef(id=own.settings.pick().id)
     typed = parse_target("pod", pod, cluster)
-    source, name = book(playbook)
+    source, name = shipped.load(playbook)
     check_cluster(own.app, own.settings, cluster)
     target = own.app.resolve(typed)
     checked = load_playbook(source, name, own.app.parts.catalog)
@@ -65,7 +62,7 @@ def ask_for_inputs(own: Context, playbook: str, inputs: Sequence[str]) -> Ask:
     """What a playbook with inputs asks for: its first reference is the target."""
     asked = now()
     cluster = ClusterRef(id=own.settings.pick().id)
-    source, name = book(playbook)
+    source, name = shipped.load(playbook)
     checked = load_playbook(source, name, own.app.parts.catalog)
     given = dict(_split(one) for one in inputs)
     first = next((one for one in checked.inputs if one.type in {"pod", "node"}), None)
@@ -78,23 +75,6 @@ def ask_for_inputs(own: Context, playbook: str, inputs: Sequence[str]) -> Ask:
     rest = [f"{key}={value}" for key, value in given.items()]
     values = _inputs(checked, rest, cluster, target)
     return Ask(target=target, playbook=source, playbook_name=name, inputs=values, asked=asked)
-
-
-def book(name: str) -> tuple[bytes, str]:
-    """A playbook's bytes and what to call it: a shipped one by name, or a file. Raises UsageError."""
-    known = shipped()
-    if name in known:
-        return known[name], f"{name}.yaml"
-    if _PLAYBOOK_FILE.search(name):
-        path = Path(name)
-        try:
-            with path.open("rb") as file:
-                return file.read(1024 * 1024 + 1), str(path)
-        except OSError as error:
-            msg = f"{name} cannot be read: {error.strerror}"
-            raise UsageError(msg, did="nothing was run", hint="irkit playbook list") from error
-    msg = f"there is no playbook {name[:80]}"
-    raise UsageError(msg, did="nothing was run", hint=f"shipped: {', '.join(sorted(known))}; or name a file")
 
 
 def parse_target(kind: str, text: str, cluster: ClusterRef) -> TargetRef:
@@ -125,10 +105,13 @@ def _of_finding(finding: Finding) -> tuple[ClusterRef, TargetRef]:
 
 
 def _routed(own: Context, received: Received) -> tuple[str, dict[str, Json]]:
-    """The playbook that the routes give this finding, and what they pass to it. Raises Refused where none does, ConfigError for bad routes."""
+    """The playbook that the routes give this finding, and what they pass to it.
+
+    Raises Refused where no route matches, ConfigError for routes that cannot be read.
+    """
     from irkit.intake.routing import load_routes, match  # noqa: PLC0415 -- only where no playbook is named
 
-    path = own.settings.routes or _shipped_routes()
+    path = own.settings.routes or shipped.folder() / "routes.yaml"
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -139,13 +122,6 @@ def _routed(own: Context, received: Received) -> tuple[str, dict[str, Json]]:
         msg = f"no route leads from the finding {received.finding.type} to a playbook"
         raise Refused(msg, hint="name one: --playbook compromised-pod")
     return route.playbook, route.arguments(received.finding)
-
-
-def _shipped_routes() -> Path:
-    """The routes that come with irkit: inside the wheel, or beside the package in a checkout."""
-    package = Path(irkit.__file__).parent
-    inside = package / "_playbooks" / "routes.yaml"
-    return inside if inside.exists() else package.parent / "playbooks" / "routes.yaml"
 
 
 def _inputs(playbook: Playbook, given: Sequence[str], cluster: ClusterRef, target: TargetRef) -> dict[str, Json]:

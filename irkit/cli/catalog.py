@@ -33,9 +33,9 @@ def playbook_list(context: typer.Context) -> int:
     own: Context = context.obj
     known = Catalog.builtin()
     lines: list[Line] = []
-    for name, source in sorted(shipped().items()):
-        book = load_playbook(source, f"{name}.yaml", known)
-        lines.extend(hanging(pad(name, 20) + " ", book.title))
+    for name in shipped.names():
+        found = load_playbook(*shipped.load(name), known)
+        lines.extend(hanging(pad(name, 20) + " ", found.title))
     own.show(lines, lab=False)
     return 0
 
@@ -43,12 +43,12 @@ def playbook_list(context: typer.Context) -> int:
 def playbook_show(context: typer.Context, playbook: Annotated[str, typer.Argument(help="Name or file.")]) -> int:
     """A playbook's inputs and steps."""
     from irkit.actions.catalog import Catalog  # noqa: PLC0415 -- start-up time of --help
-    from irkit.cli.asking import book  # noqa: PLC0415 -- as above
+    from irkit.playbook import shipped  # noqa: PLC0415 -- as above
     from irkit.playbook import load_playbook  # noqa: PLC0415 -- as above
     from irkit.views.playbook_screen import playbook_lines  # noqa: PLC0415 -- as above
 
     own: Context = context.obj
-    source, name = book(playbook)
+    source, name = shipped.load(playbook)
     known = Catalog.builtin()
     if own.json:
         import orjson  # noqa: PLC0415 -- start-up time of --help
@@ -67,7 +67,7 @@ def playbook_lint(
 ) -> int:
     """Check playbooks offline: every error with its line, column and remedy."""
     from irkit.actions.catalog import Catalog  # noqa: PLC0415 -- start-up time of --help
-    from irkit.cli.asking import book  # noqa: PLC0415 -- as above
+    from irkit.playbook import shipped  # noqa: PLC0415 -- as above
     from irkit.cli.failures import error_lines  # noqa: PLC0415 -- as above
     from irkit.errors import PlaybookError  # noqa: PLC0415 -- as above
     from irkit.playbook import load_playbook  # noqa: PLC0415 -- as above
@@ -76,7 +76,7 @@ def playbook_lint(
     known = Catalog.builtin()
     status = 0
     for one in playbooks:
-        source, name = book(one)
+        source, name = shipped.load(one)
         try:
             found = load_playbook(source, name, known)
         except PlaybookError as error:
@@ -106,7 +106,7 @@ def actions_list(context: typer.Context) -> int:
 
     own: Context = context.obj
     lines: list[Line] = []
-    for action in _all(Catalog.builtin()):
+    for action in Catalog.builtin():
         spec = action.spec
         lines.extend(hanging(f"{pad(spec.id, 24)} {pad(spec.purpose, 8)} {pad(spec.risk, 11)} ", spec.title))
     own.show(lines, lab=False)
@@ -118,14 +118,10 @@ def actions_show(
 ) -> int:
     """An action's parameters, effects, permissions, undo, and an example."""
     from irkit.actions.catalog import Catalog  # noqa: PLC0415 -- start-up time of --help
-    from irkit.errors import UsageError  # noqa: PLC0415 -- as above
+    from irkit.views.pages import action_page  # noqa: PLC0415 -- as above
 
     own: Context = context.obj
-    found = Catalog.builtin().get(action)
-    if found is None:
-        msg = f"there is no action {action[:80]}"
-        raise UsageError(msg, hint="irkit actions list")
-    from irkit.views.pages import action_page  # noqa: PLC0415 -- start-up time of --help
+    found = Catalog.builtin().need(action)
 
     own.show([[line] for line in action_page(found.spec).split("\n")], lab=False)
     return 0

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from irkit import __version__
-from irkit.cli import after, catalog, incident, setup
+from irkit.cli import after, catalog, incident, lab, setup
 from irkit.cli.context import Context, colourful
 
 INTERRUPTED = 130
@@ -62,6 +62,7 @@ incident.register(app)
 after.register(app)
 catalog.register(app)
 setup.register(app)
+lab.register(app)
 
 
 def hoist(arguments: Sequence[str]) -> list[str]:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import orjson
+
 from irkit.journal.state import CaseState
+from irkit.model.base import Json
 from irkit.views.casefile import CaseFile
 from irkit.views.figures import ago, plural
 from irkit.views.final import evidence, next_commands
 from irkit.views.marks import SIGNS, word
 from irkit.views.outcome import lead, seconds
+from irkit.views.progress import json_safe
 from irkit.views.terminal import Line, Span, clip, field, hanging, pad
 
 _NAME = 16
@@ -112,3 +116,23 @@ def _waits(state: CaseState) -> list[str]:
         found.extend(f"{key} waits for approval" for key in asked)
         found.extend(f"{key} parked" for key in parked)
     return found
+
+
+def case_json(case: CaseFile) -> str:
+    """One case as one JSON object on one line."""
+    state = case.state
+    latest = case.latest()
+    value: dict[str, Json] = {
+        "case": state.case,
+        "lab": state.lab,
+        "cluster": str(state.cluster or ""),
+        "target": state.target.dump() if state.target else None,
+        "opened": state.opened,
+        "closed": state.closed,
+        "verdict": lead(case.view(latest)).words if latest else "",
+        "open_runs": [run.id for run in state.open_runs],
+        "waits": list(_waits(state)),
+        "records": len(case.records),
+        "head": case.head(),
+    }
+    return json_safe(orjson.dumps(value).decode())
