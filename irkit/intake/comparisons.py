@@ -143,11 +143,11 @@ def _pieces(text: str, what: str, at: str) -> list[str]:
     if any(one == other == "*" for one, other in pairwise(tokens)):
         raise Malformed(what, at, "a wildcard without ** in it", "two together")
     pieces = [""]
-    for token in tokens:
-        if token == "*":
+    for sign in tokens:
+        if sign == "*":
             pieces.append("")
         else:
-            pieces[-1] += token[-1]
+            pieces[-1] += sign[-1]
     return pieces
 
 

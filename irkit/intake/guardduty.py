@@ -249,7 +249,7 @@ def _texts(doc: Doc, key: str) -> list[str]:
     """A list of texts, or the one text that some senders write in its place."""
     if type(doc.raw.get(key)) is str:
         return [doc.text(key, limit=MAX_BYTES)]
-    return [item.text(limit=MAX_BYTES) for item in doc.items(key) if item.raw is not None]
+    return [item.text(limit=MAX_BYTES) for item in doc.items(key) if item.raw not in (None, "")]
 
 
 def _typed(doc: Doc, path: tuple[str, ...], kind: Any, expected: str) -> str:  # noqa: ANN401 -- an annotated type
