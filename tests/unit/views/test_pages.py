@@ -116,7 +116,7 @@ def test_an_example_that_needs_a_scope_gets_the_step_that_gives_it() -> None:
 @pytest.mark.parametrize("action", list(Catalog.builtin()), ids=lambda action: str(action.spec.id))
 def test_the_example_of_every_action_lints(action: Any) -> None:
     playbook = load_playbook(example_playbook(action.spec).encode(), "example.yaml", Catalog.builtin())
-    assert [step.uses for step in playbook.steps] == [action.spec.id]
+    assert playbook.steps[-1].uses == action.spec.id
 
 
 def test_the_index_links_every_page_and_says_whether_undo_exists() -> None:
