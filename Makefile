@@ -13,7 +13,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 UPGRADE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help dev drill test lint format bench docs check-docs lock clean
+.PHONY: help dev drill test crash-all lint format bench docs check-docs lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -52,6 +52,9 @@ drill: $(VENV)/.irkit  ## one whole incident in the embedded lab: respond, verif
 
 test: dev  ## everything that needs no cluster
 	@$(BIN)/pytest -n $(WORKERS) $(PYTEST_ARGS)
+
+crash-all: dev  ## every pair of crash points; `make test` takes single points and a sample of pairs
+	@$(BIN)/pytest -n $(WORKERS) -m crash_all tests/crash $(PYTEST_ARGS)
 
 lint: dev check-docs  ## style, types, import layers, spelling, generated pages
 	@$(BIN)/ruff check

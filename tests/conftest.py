@@ -13,6 +13,7 @@ from hypothesis import settings
 HERE = Path(__file__).parent
 UNIT_SECONDS = 2.0
 PROPERTY_SECONDS = 20.0  # Hypothesis runs a hundred examples in one test
+CRASH_SECONDS = 900.0  # hundreds of killed processes in one test
 
 # Examples differ from run to run; a failing one prints how to repeat it. A slow machine is no failed test.
 settings.register_profile("irkit", deadline=None, print_blob=True)
@@ -25,13 +26,17 @@ def patience() -> float:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give each unit test its short limit, unless it sets one itself."""
+    """Give each test the limit of its folder, unless it sets one itself; pyproject.toml has that of the rest."""
     for item in items:
-        if not item.path.is_relative_to(HERE / "unit") or item.get_closest_marker("timeout"):
+        if item.get_closest_marker("timeout"):
             continue
-        function = getattr(item, "function", None)
-        seconds = PROPERTY_SECONDS if getattr(function, "is_hypothesis_test", False) else UNIT_SECONDS
-        item.add_marker(pytest.mark.timeout(seconds * patience()))
+        if item.path.is_relative_to(HERE / "unit"):
+            function = getattr(item, "function", None)
+            seconds = PROPERTY_SECONDS if getattr(function, "is_hypothesis_test", False) else UNIT_SECONDS
+            item.add_marker(pytest.mark.timeout(seconds * patience()))
+        elif item.path.is_relative_to(HERE / "crash"):
+            all_pairs = item.get_closest_marker("crash_all") is not None
+            item.add_marker(pytest.mark.timeout(0 if all_pairs else CRASH_SECONDS * patience()))
 
 
 class OffTheMachine(BaseException):
