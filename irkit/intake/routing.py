@@ -17,11 +17,11 @@ from irkit.intake.patterns import Pattern, compile_pattern
 from irkit.model.base import Json, Model
 from irkit.model.doc import Doc
 from irkit.model.findings import Finding
+from irkit.playbook.diagnostics import Problems
+from irkit.playbook.language import API_VERSION
+from irkit.playbook.yamltree import Node, read_tree
 
-API_VERSION: Final = "irkit.dev/v1"
-MAX_BYTES: Final = 256 * 1024
 MAX_ROUTES: Final = 200
-_MAX_DEPTH: Final = 40
 _NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,40}")
 _INPUT: Final = re.compile(r"[a-z][a-z0-9_]{0,40}")
 _FIELDS: Final = {
@@ -52,10 +52,11 @@ class Route:
 def load_routes(data: bytes, source_name: str) -> tuple[Route, ...]:
     """The routes of a YAML file, in its order.
 
-    Raises ConfigError: not YAML, or a route that is not one, with its path in the file.
+    Raises ConfigError: not YAML, or a route that is not one, with its line, column and path in the file.
     """
+    root = _tree(data, source_name)
     try:
-        doc = Doc(_yaml(data, source_name), source_name).part()
+        doc = Doc(root.plain(), source_name).part()
         _members(doc, {"apiVersion", "kind", "metadata", "spec"})
         _is(doc, "apiVersion", API_VERSION)
         _is(doc, "kind", "Routes")
@@ -70,7 +71,10 @@ def load_routes(data: bytes, source_name: str) -> tuple[Route, ...]:
                 raise Malformed(source_name, f"{item.path}.name", "a name of its own", "another route's")
             seen.add(route.name)
     except Malformed as error:
-        raise ConfigError(error.message, did="nothing was run", hint="the shipped routes.yaml shows the form") from None
+        line, column = _place(root, error.path)
+        where = error.path or "the file"
+        message = f"{source_name}:{line}:{column}: {where} must be {error.expected}, got {error.got}"
+        raise ConfigError(message, did="nothing was run", hint="the shipped routes.yaml shows the form") from None
     return routes
 
 
@@ -129,36 +133,27 @@ def _members(doc: Doc, known: set[str]) -> None:
             raise Malformed(doc.what, doc.path, f"an object with only {', '.join(sorted(known))}", "another member")
 
 
-def _yaml(data: bytes, name: str) -> Any:  # noqa: ANN401 -- YAML of any shape
-    """The value of a YAML document, bounded before it is built. Raises ConfigError."""
-    import yaml  # noqa: PLC0415 -- start-up time of commands that read no YAML
-    import yamlcore  # noqa: PLC0415 -- as above
-
-    try:
-        problem = _unbounded(data)
-        if not problem:
-            return yaml.load(data, Loader=yamlcore.CCoreLoader)  # noqa: S506 -- builds plain values only
-    except yaml.MarkedYAMLError as error:
-        problem = f"is no YAML on line {error.problem_mark.line + 1}" if error.problem_mark else "is no YAML"
-    except (yaml.YAMLError, UnicodeDecodeError):
-        problem = "is no YAML in UTF-8"
-    message = f"{name} {problem}"
-    raise ConfigError(message, did="nothing was run")
+def _tree(data: bytes, name: str) -> Node:
+    """The file's tree, bounded before it is built. Raises ConfigError."""
+    problems = Problems()
+    root = read_tree(data, problems)
+    if root is None or problems.errors:
+        found = problems.all[0]
+        message = f"{name}:{found.line}:{found.column}: {found.message}"
+        raise ConfigError(message, did="nothing was run", hint=found.remedy)
+    return root
 
 
-def _unbounded(data: bytes) -> str:
-    """Why the document must not be built, or "": the loader recurses, and aliases multiply."""
-    import yaml  # noqa: PLC0415 -- as above
-    import yamlcore  # noqa: PLC0415 -- as above
-
-    if len(data) > MAX_BYTES:
-        return f"is larger than {MAX_BYTES >> 10} KiB"
-    depth = 0
-    for event in yaml.parse(data.decode("utf-8"), Loader=yamlcore.CCoreLoader):
-        line = event.start_mark.line + 1 if event.start_mark else 0
-        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            return f"uses an anchor or an alias on line {line}"
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > _MAX_DEPTH:
-            return f"is nested deeper than {_MAX_DEPTH} levels on line {line}"
-    return ""
+def _place(root: Node, path: str) -> tuple[int, int]:
+    """The line and column of a path, or of the nearest thing above it."""
+    node, at = root, root.at
+    for token in re.findall(r"[^.\[\]]+|\[\d+\]", path):
+        if isinstance(node.value, dict) and token in node.value:
+            at = (node.keys or {}).get(token, at)
+            node = node.value[token]
+        elif isinstance(node.value, list) and token.startswith("["):
+            node = node.value[int(token[1:-1])]
+            at = node.at
+        else:
+            break
+    return at

@@ -8,14 +8,16 @@ from typing import Any
 import orjson
 import pytest
 
+from irkit.actions.catalog import Catalog
 from irkit.errors import ConfigError, FindingError
 from irkit.intake import receive
 from irkit.intake.routing import Route, load_routes, match
+from irkit.playbook import load_playbook, shipped
 from tests.support import guardduty as g
 
 SHIPPED = load_routes((Path(__file__).parents[3] / "playbooks" / "routes.yaml").read_bytes(), "routes.yaml")
 
-HEAD = "apiVersion: irkit.dev/v1\nkind: Routes\nspec:\n  routes:\n"
+HEAD = "apiVersion: irkit.dev/v1alpha1\nkind: Routes\nspec:\n  routes:\n"
 ROUTE = "    - name: {name}\n      pattern: {{source: [{source}]}}\n      playbook: p\n"
 
 
@@ -50,23 +52,26 @@ def test_the_first_route_that_matches_wins() -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("", "apiVersion must be text, got nothing"),
+        ("", "the file is empty"),
         ("- 1", "must be an object"),
-        ("a: [", "is no YAML"),
-        ("a: 1\na: 2", "is no YAML"),
-        ("a: &x 1\nb: *x", "uses an anchor or an alias on line 1"),
-        ("a: *x", "uses an anchor or an alias on line 1"),
-        ("[" * 50_000, "is nested deeper than 40 levels"),
-        ("#" * 300_000, "is larger than 256 KiB"),
+        ("a: [", "the file is not YAML"),
+        ("a: 1\na: 2", "routes.yaml:2:1: key `a` stands twice"),
+        ("a: &x 1\nb: *x", "routes.yaml:1:4: anchor &x"),
+        ("a: *x", "routes.yaml:1:4: alias *x"),
+        ("[" * 50_000, "nested deeper than 32 levels"),
+        ("#" * 300_000, "the file is larger than"),
         ("kind: Routes", "apiVersion must be text, got nothing"),
-        ("apiVersion: v2\nkind: Routes", "apiVersion must be irkit.dev/v1"),
+        ("apiVersion: v2\nkind: Routes", "apiVersion must be irkit.dev/v1alpha1"),
         (HEAD.replace("Routes", "Playbook") + ROUTE.format(name="a", source="x"), "kind must be Routes"),
         (HEAD + "    []", "spec.routes must be a list of 1 to 200 routes"),
         (HEAD + "    - 5", "spec.routes[0] must be an object"),
         (HEAD + "    - name: a\n", "spec.routes[0].pattern must be an object with members"),
         (HEAD + ROUTE.format(name="A", source="x"), "spec.routes[0].name must be a name of lower-case"),
         (HEAD + ROUTE.format(name="a", source="x") * 2, "spec.routes[1].name must be a name of its own"),
-        (HEAD + ROUTE.format(name="a", source="{prefx: y}"), "spec.routes[0].pattern.source[0] must be a comparison"),
+        (
+            HEAD + ROUTE.format(name="a", source="{prefx: y}"),
+            "routes.yaml:6:26: spec.routes[0].pattern.source[0] must be a comparison",
+        ),
         (HEAD + ROUTE.format(name="a", source=""), "spec.routes[0].pattern.source must be a list of values"),
         (HEAD + ROUTE.format(name="a", source="x") + "      when: now", "spec.routes[0] must be an object with only"),
         (HEAD + ROUTE.format(name="a", source="x") + "      inputs: {pod: shop/web}", "inputs.pod must be one of"),
@@ -89,7 +94,7 @@ def test_a_file_that_is_not_routes_is_refused_with_the_place(text: str, says: st
 
 
 def test_bytes_that_are_no_text_are_refused() -> None:
-    with pytest.raises(ConfigError, match="is no YAML in UTF-8"):
+    with pytest.raises(ConfigError, match="the file is not UTF-8"):
         load_routes(b"\xff\xfe\x00", "routes.yaml")
 
 
@@ -139,6 +144,15 @@ def test_other_findings_go_nowhere_even_if_they_name_a_pod(kind: str, form: Any)
 @pytest.mark.parametrize("changes", [{"Type": "deployments"}, {"Type": ""}, {"Type": ..., "Name": ...}])
 def test_a_finding_about_no_pod_goes_nowhere(changes: dict[str, Any], form: Any) -> None:
     assert received(form(g.finding(7, kind=POD_KINDS[0], **changes)))[0] is None
+
+
+def test_the_shipped_routes_give_their_playbooks_what_these_need() -> None:
+    for route in SHIPPED:
+        playbook = load_playbook(*shipped.load(route.playbook), Catalog.builtin())
+        known = {one.name: one for one in playbook.inputs}
+
+        assert route.inputs.keys() <= known.keys()
+        assert {name for name, one in known.items() if one.required} <= route.inputs.keys()
 
 
 def test_an_archived_import_goes_nowhere() -> None:
