@@ -62,12 +62,16 @@ class Settings:
     routes: Path | None = None
     file: Path | None = None
     chosen: str = ""  # id of the cluster that flags name, or of the only one
+    explicit: bool = False  # flags name it
     origins: Mapping[str, str] = field(default_factory=dict)
 
     def cluster(self, cluster_id: str) -> Cluster:
-        """How this cluster is reached. Raises Refused where nothing names it: irkit never falls back."""
+        """How this cluster is reached.
+
+        Raises Refused where nothing names it, or flags name another: irkit never falls back.
+        """
         for one in self.clusters:
-            if one.id == cluster_id:
+            if one.id == cluster_id and (self.chosen == cluster_id or not self.explicit):
                 return one
         if self.chosen:
             via = next(one for one in self.clusters if one.id == self.chosen)
@@ -124,7 +128,7 @@ def load_settings(flags: Flags, env: Mapping[str, str], folder: Path) -> Setting
         protected_namespaces=tuple(sorted(protected.get("namespaces", PROTECTED))),
         protected_nodes=tuple(sorted(protected.get("nodes", ()))), max_targets=most,
         routes=base / Path(values["routes"]).expanduser() if "routes" in values else None,
-        file=path, chosen=chosen, origins=origins,
+        file=path, chosen=chosen, explicit=bool(flags.cluster or flags.context), origins=origins,
     )  # fmt: skip
 
 

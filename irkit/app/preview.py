@@ -20,7 +20,7 @@ from irkit.journal.state import CaseState, RunState
 from irkit.model.base import Json, digest
 from irkit.model.effects import Access, AwsCall, KubeCall, Store
 from irkit.model.plans import Change, Impact, Refuse, Settled, Verdict
-from irkit.model.playbooks import Playbook, Step
+from irkit.model.playbooks import Expr, Playbook, Step
 from irkit.model.ports import Artefact, EvidenceReader, KubeReader, Spooled
 from irkit.model.refs import ClusterRef
 from irkit.playbook import load_playbook
@@ -129,7 +129,7 @@ def preview(app: App, ask: Ask) -> Preview:
     state = app.cases.load(case) if case else CaseState(case=PLACEHOLDER)
     run = RunState(
         id="r0", mode="apply", name=playbook.name, playbook="", checked="", inputs=inputs, who=app.who,
-        opened=ask.asked, asked=ask.asked, undoes=(),
+        actions={}, opened=ask.asked, asked=ask.asked, undoes=(),
     )  # fmt: skip
     reader = PreviewReader(app, case, len(playbook.steps))
     steps: list[PlannedStep] = []
@@ -150,7 +150,8 @@ def _step(  # noqa: PLR0913, PLR0917 -- a look needs the whole setting
     if step.for_each is not None:
         children = expand(step, run.inputs, outputs(playbook, run))
         if isinstance(children, Missing):
-            return [PlannedStep(step.id, step.uses, purpose, "later", _later(step, children.why))]
+            why = _later(step, children.why, playbook, run)
+            return [PlannedStep(step.id, step.uses, purpose, "later", why)]
         if len(children) > app.limits.max_targets:
             why = f"{len(children)} targets are more than the limit of {app.limits.max_targets}"
             hint = f"raise it with --max-targets {len(children)}"
@@ -169,7 +170,8 @@ def _unit(  # noqa: PLR0913, PLR0917 -- as above
     action = app.parts.catalog.get(step.uses)
     purpose = action.spec.purpose if action else ""
     if isinstance(task, Missing):
-        return PlannedStep(unit.key, step.uses, purpose, "later", _later(step, task.why))
+        why = _later(step, task.why, playbook, run)
+        return PlannedStep(unit.key, step.uses, purpose, "later", why)
     if isinstance(task, Refuse):
         return PlannedStep(unit.key, step.uses, purpose, "refused", task.why, hint=task.hint)
     seen = look(task, reader, app.limits)
@@ -200,9 +202,13 @@ def _fields(plan: Change) -> tuple[FieldChange, ...]:
     )
 
 
-def _later(step: Step, why: str) -> str:
-    before = ", ".join(step.needs)
-    return f"known only after {before}" if before else why
+def _later(step: Step, why: str, playbook: Playbook, run: RunState) -> str:
+    """Which steps must run first; or, where all of them have answered, that this one will be skipped."""
+    known = outputs(playbook, run)
+    named = [*step.arguments.values(), *([step.for_each] if step.for_each else [])]
+    sources = dict.fromkeys(one.expr[1] for one in named if isinstance(one, Expr) and one.expr[0] == "steps")
+    open_ones = [name for name in sources if name not in known]
+    return f"known only after {', '.join(open_ones)}" if open_ones else f"will be skipped: {why}"
 
 
 def _missing(app: App, ask: Ask, playbook: Playbook) -> tuple[tuple[Access, ...], str]:

@@ -155,7 +155,9 @@ def report(
     return write_report(context.obj, case, output, form)
 
 
-def _answer(own: Context, case: str, wants: Wants, run: str, waiting: StepState, why: str = "") -> int:
+def _answer(  # noqa: PLR0913, PLR0917 -- a request's parts
+    own: Context, case: str, wants: Wants, run: str, waiting: StepState, why: str = ""
+) -> int:
     return _ask(own, case, wants, run=run, step=waiting.key, digest=waiting.asked, text=why)
 
 

@@ -80,8 +80,8 @@ def ask_for_inputs(own: Context, playbook: str, inputs: Sequence[str]) -> Ask:
 def parse_target(kind: str, text: str, cluster: ClusterRef) -> TargetRef:
     """A typed reference from `NAMESPACE/NAME` or `NAME`. Raises UsageError."""
     namespace, _, name = text.rpartition("/")
-    namespaced = {"pod": PodRef, "serviceaccount": ServiceAccountRef}
-    plain = {"node": NodeRef, "namespace": NamespaceRef}
+    namespaced: dict[str, type[PodRef | ServiceAccountRef]] = {"pod": PodRef, "serviceaccount": ServiceAccountRef}
+    plain: dict[str, type[NodeRef | NamespaceRef]] = {"node": NodeRef, "namespace": NamespaceRef}
     form = "NAMESPACE/NAME" if kind in namespaced else "NAME"
     try:
         if kind in namespaced:

@@ -43,8 +43,7 @@ def playbook_list(context: typer.Context) -> int:
 def playbook_show(context: typer.Context, playbook: Annotated[str, typer.Argument(help="Name or file.")]) -> int:
     """A playbook's inputs and steps."""
     from irkit.actions.catalog import Catalog  # noqa: PLC0415 -- start-up time of --help
-    from irkit.playbook import shipped  # noqa: PLC0415 -- as above
-    from irkit.playbook import load_playbook  # noqa: PLC0415 -- as above
+    from irkit.playbook import load_playbook, shipped  # noqa: PLC0415 -- as above
     from irkit.views.playbook_screen import playbook_lines  # noqa: PLC0415 -- as above
 
     own: Context = context.obj
@@ -67,10 +66,9 @@ def playbook_lint(
 ) -> int:
     """Check playbooks offline: every error with its line, column and remedy."""
     from irkit.actions.catalog import Catalog  # noqa: PLC0415 -- start-up time of --help
-    from irkit.playbook import shipped  # noqa: PLC0415 -- as above
     from irkit.cli.failures import error_lines  # noqa: PLC0415 -- as above
     from irkit.errors import PlaybookError  # noqa: PLC0415 -- as above
-    from irkit.playbook import load_playbook  # noqa: PLC0415 -- as above
+    from irkit.playbook import load_playbook, shipped  # noqa: PLC0415 -- as above
 
     own: Context = context.obj
     known = Catalog.builtin()

@@ -6,7 +6,7 @@ import sys
 import traceback
 
 from irkit.errors import IrkitError, PlaybookError, Refused
-from irkit.views.terminal import Line, Span, hanging, paint
+from irkit.views.terminal import WIDTH, Line, Span, cells, hanging, neutral, paint
 
 _INDENT = 7
 
@@ -14,13 +14,13 @@ _INDENT = 7
 def error_lines(error: IrkitError) -> list[Line]:
     """What happened to which object; then what irkit did, and what to type next."""
     refused = "refused: " if isinstance(error, Refused) else ""
-    lines = hanging("irkit: ", f"{refused}{error.message}", width=100)
+    lines = hanging("irkit: ", f"{refused}{error.message}")
     if isinstance(error, PlaybookError):
         for diagnostic in error.diagnostics:
             lines.extend([text] for text in diagnostic.split("\n"))
     rest = " · ".join(part for part in (error.did, error.hint) if part)
-    if rest:
-        lines.extend(hanging(" " * _INDENT, rest, width=100))
+    parts = [rest] if cells(neutral(rest)) <= WIDTH - _INDENT else [error.did, error.hint]
+    lines.extend([" " * _INDENT, part] for part in parts if part)  # never wrapped: the hint is there to be copied
     return lines
 
 

@@ -11,6 +11,7 @@ import typer
 from irkit.cli.context import Context, confirm, interactive
 
 if TYPE_CHECKING:
+    from irkit.app.preview import Preview
     from irkit.app.runs import Ask
 
 MAX_INPUT = 4 * 1024 * 1024
@@ -93,7 +94,14 @@ def _show_plan(own: Context, ask: Ask, *, diff: bool = False) -> int:
         own.show(plan_lines(found))
         if diff:
             own.show(diff_lines(found), lab=False)
-    return 3 if found.refused else 0
+    return _status(found)
+
+
+def _status(found: Preview) -> int:
+    """3 where a guard refuses, 75 where a step cannot be looked at, else 0."""
+    if found.refused:
+        return 3
+    return 75 if any(step.kind == "blocked" for step in found.steps) else 0
 
 
 def _go(own: Context, ask: Ask, *, yes: bool) -> int:
@@ -107,9 +115,9 @@ def _go(own: Context, ask: Ask, *, yes: bool) -> int:
             if not own.json:
                 own.show([["Planned only: nothing was changed. To run it: the same command with --yes"]], lab=False)
             return status
-        status = _question(own, ask)
-        if status is not None:
-            return status
+        answer = _question(own, ask)
+        if answer is not None:
+            return answer
     elif not own.json:
         own.show(header_lines(ask))
     ticket = own.app.open_run(ask)
@@ -132,7 +140,7 @@ def _question(own: Context, ask: Ask) -> int | None:
             return None
         if answer not in {"d", "diff"}:
             own.show([["Nothing was changed."]], lab=False)
-            return 3 if found.refused else 0
+            return _status(found)
         own.show(diff_lines(found), lab=False)
 
 

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
@@ -14,6 +14,7 @@ from irkit.app.clock import now
 from irkit.app.runs import Ticket
 from irkit.cli.context import Context, colourful
 from irkit.engine.perform import Closed, Parked
+from irkit.model.records import Record, RunOpened
 from irkit.model.times import milliseconds
 from irkit.views.casefile import CaseFile
 from irkit.views.final import final_screen
@@ -31,13 +32,22 @@ def drive(context: Context, ticket: Ticket) -> int:
     stop = threading.Event()
     progress = choose(case, ticket.run, as_json=context.json, colour=colourful(sys.stdout))
     seen = -1
+    begun = False
 
-    def heard(records: object) -> None:
-        nonlocal seen
-        fresh = [record for record in records if record.seq > seen]  # type: ignore[attr-defined]  # records, always
-        if fresh:
-            seen = fresh[-1].seq
-            progress.heard(fresh)
+    def heard(records: Sequence[Record]) -> None:
+        """Each record once; what the case did before this run is folded, not shown again."""
+        nonlocal seen, begun
+        fresh = [record for record in records if record.seq > seen]
+        if not fresh:
+            return
+        seen = fresh[-1].seq
+        if not begun:
+            first = next((index for index, one in enumerate(fresh) if _opens(one, ticket.run)), len(fresh))
+            begun = first < len(fresh)
+            if not ticket.new_case:
+                case.hear(fresh[:first])
+                fresh = fresh[first:]
+        progress.heard(fresh)
 
     with _interruptible(stop, ticket), progress:
         while True:
@@ -52,6 +62,10 @@ def drive(context: Context, ticket: Ticket) -> int:
     if not context.json:
         context.show(final_screen(whole, view, parked=parked, until=until), lab=whole.state.lab)
     return exit_status(whole.state, view, parked)
+
+
+def _opens(record: Record, run: str) -> bool:
+    return isinstance(record.body, RunOpened) and record.body.run == run
 
 
 @contextmanager

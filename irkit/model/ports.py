@@ -104,7 +104,10 @@ class Reply:
 class Kube(Protocol):
     """One cluster's API, with one identity."""
 
-    reader: KubeReader
+    @property
+    def reader(self) -> KubeReader:
+        """Its reads, each answered by the API as it is now."""
+        ...
 
     def perform(self, call: KubeCall, sealed: Mapping[str, str], timeout: float) -> Reply:
         """Send one write, once. Raises the ClientError that fits; InDoubt where nobody knows."""

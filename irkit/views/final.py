@@ -9,9 +9,9 @@ from irkit.views.casefile import CaseFile, RunView, StepView
 from irkit.views.figures import plural, size
 from irkit.views.marks import SIGNS, word
 from irkit.views.outcome import Lead, lead
-from irkit.views.terminal import Line, Span, field, hanging, pad
+from irkit.views.terminal import Line, Span, commands, field, hanging, pad
 
-_NAME = 12
+_NAME = 16
 _STYLE = {"good": "good", "warn": "warn", "bad": "bad"}
 
 
@@ -32,7 +32,7 @@ def final_screen(case: CaseFile, view: RunView, *, parked: str = "", until: str 
     lines.extend(_waiting(case, view))
     lines.extend(_parked(case, view, parked, until))
     lines.extend(field("Evidence", evidence(case)))
-    lines.extend(field("Next", next_commands(case, view)))
+    lines.extend(commands("Next", next_commands(case, view)))
     return lines
 
 
@@ -83,10 +83,12 @@ def _parked(case: CaseFile, view: RunView, parked: str, until: str) -> list[Line
                 lines.extend(hanging(" " * (_NAME + 5), f"→ {step.state.hint}"))
     name = case.state.case
     if parked == "interrupted":
-        lines.extend(field("Stopped", f"interrupted; go on: irkit resume {name} · take back: irkit undo {name}"))
+        lines.extend(
+            commands("Stopped", ["interrupted; nothing is lost, and nothing was taken back", f"irkit resume {name}"])
+        )
     elif parked in {"parked", "waiting", "budget"}:
-        when = f" (after {until[:19].replace('T', ' ')} UTC)" if until else ""
-        lines.extend(field("Parked", f"nothing else can be done now{when}; go on: irkit resume {name}"))
+        when = f" before {until[:19].replace('T', ' ')} UTC" if until else ""
+        lines.extend(commands("Parked", [f"nothing else can be done{when or ' now'}; then:", f"irkit resume {name}"]))
     return lines
 
 
@@ -104,15 +106,13 @@ def evidence(case: CaseFile) -> str:
     return f"{text} · journal {plural(count, 'record')}{seal}"
 
 
-def next_commands(case: CaseFile, view: RunView) -> str:
+def next_commands(case: CaseFile, view: RunView) -> list[str]:
     """What to type next."""
     name = case.state.case
-    commands = [f"irkit status {name}", f"irkit report {name} -o report.html"]
+    found = [f"irkit status {name}", f"irkit report {name} -o report.html"]
     if view.run.mode == "apply":
-        commands.append(f"irkit undo {name}")
-    else:
-        commands = [f"irkit verify {name}", f"irkit close {name} --why '…'", *commands[1:]]
-    return "   ".join(commands)
+        return [*found, f"irkit undo {name}"]
+    return [f"irkit verify {name}", f"irkit close {name} --why '…'", found[1]]
 
 
 def irreversible_lines(losses: list[tuple[str, str]]) -> list[Line]:

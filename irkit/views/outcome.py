@@ -100,9 +100,11 @@ def _undone(view: RunView) -> Lead:
 
 
 def seconds(milliseconds: int) -> str:
-    """`0.4 s`, `12 s`, `3 min 5 s`; "-" for an unknown time."""
+    """`43 ms`, `0.4 s`, `12 s`, `3 min 5 s`; "-" for an unknown time."""
     if milliseconds < 0:
         return "-"
+    if milliseconds < 100:  # noqa: PLR2004 -- a tenth of a second
+        return f"{milliseconds} ms"
     if milliseconds < 10_000:  # noqa: PLR2004 -- ten seconds
         return f"{milliseconds / 1000:.1f} s"
     whole = milliseconds // 1000

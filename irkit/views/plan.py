@@ -74,7 +74,8 @@ def unproven(found: Preview) -> str:
 
 def _step(number: int, step: PlannedStep) -> list[Line]:
     lead, style = _KINDS[step.kind]
-    lines = hanging(f" {number:>2}  {pad(step.key, _NAME)} ", f"{lead}{step.why}", style=style)
+    now = f" ({step.verdict})" if step.verdict is not None and step.verdict.status != "proven" else ""
+    lines = hanging(f" {number:>2}  {pad(step.key, _NAME)} ", f"{lead}{step.why}{now}", style=style)
     indent = " " * (_NAME + 6)
     for effect in step.effects:
         words = call_words(effect.model_dump(mode="json", include={"type", "verb", "resource", "namespace", "object",

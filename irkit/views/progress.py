@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Protocol, Self, TextIO
+from typing import TYPE_CHECKING, Protocol, Self, TextIO
 
 from irkit.journal.lines import body_bytes, frame
 from irkit.model import records as r
@@ -16,9 +16,13 @@ from irkit.model.base import Json
 from irkit.views.casefile import CaseFile
 from irkit.views.marks import SIGNS
 from irkit.views.outcome import seconds
-from irkit.views.terminal import Line, Span, clip, hanging, neutral, pad, paint
+from irkit.views.terminal import WIDTH, Line, Span, clip, hanging, neutral, pad, paint
 
-_NAME = 12
+if TYPE_CHECKING:
+    from rich.text import Text
+
+_NAME = 16
+_WIDTH = WIDTH - len("LAB ")
 
 
 class Progress(Protocol):
@@ -132,7 +136,7 @@ class LiveProgress(PlainProgress):
 
         self._live.console.print(Text.from_ansi(text.rstrip("\n")), soft_wrap=True)
 
-    def _running(self) -> object:
+    def _running(self) -> Text:
         from rich.text import Text  # noqa: PLC0415 -- only for a terminal
 
         with self._guard:
@@ -211,7 +215,7 @@ def _closed(case: CaseFile, body: r.StepClosed, run: str) -> list[Line]:
 
 
 def _line(sign: str, step: str, text: str, style: str) -> list[Line]:
-    lines = hanging(f"  {sign} {pad(step, _NAME)} ", text)
+    lines = hanging(f"  {sign} {pad(step, _NAME)} ", text, width=_WIDTH)
     first = lines[0]
     lines[0] = [Span(first[0].text if isinstance(first[0], Span) else first[0], style), *first[1:]]
     return lines

@@ -223,9 +223,11 @@ def _gaps(case: CaseFile, verification: VerifyReport | None) -> list[Json]:
         )
     elif verification.status == "broken":
         found.append("The journal does not verify: nothing in this report can be relied on.")
-    for record in case.records:
-        if isinstance(record.body, r.JournalRecovered):
-            found.append(f"Record {record.seq}: a torn tail of {record.body.size} bytes was cut; its bytes are kept.")
+    found.extend(
+        f"Record {record.seq}: a torn tail of {record.body.size} bytes was cut; its bytes are kept."
+        for record in case.records
+        if isinstance(record.body, r.JournalRecovered)
+    )
     for effect in state.effects.values():
         if effect.status in {"intended", "in_doubt"}:
             found.append(f"{effect.step}: nobody knows whether {effect.name} took effect: {effect.error or 'no end'}.")

@@ -30,11 +30,13 @@ def report_markdown(report: Report) -> str:
     shown = visible(report)
     lab = "LAB " if shown["lab"] else ""
     lines = [f"# {lab}{text(shown['case']['id'])}: {text(shown['verdict']['words'])}", ""]
-    for one in shown["verdict"]["reasons"]:
-        lines.append(f"- **{text(one['step'])}** {text(word(one['status']))}: {text(one['why'])}")
+    lines += [
+        f"- **{text(one['step'])}** {text(word(one['status']))}: {text(one['why'])}"
+        for one in shown["verdict"]["reasons"]
+    ]
     lines += ["", "## Summary", ""]
-    for label, key in (("Cluster", "cluster"), ("Target", "target"), ("Uid", "target_uid"), ("Opened", "opened")):
-        lines.append(f"- {label}: {code(shown['case'][key])}")
+    named = (("Cluster", "cluster"), ("Target", "target"), ("Uid", "target_uid"), ("Opened", "opened"))
+    lines += [f"- {label}: {code(shown['case'][key])}" for label, key in named]
     lines.append(f"- Opened by: {text(shown['case']['opened_by'])}")
     lines += _findings(shown) + _runs(shown)
     lines += ["", "## Not proven", ""]

@@ -14,7 +14,7 @@ from irkit.views.final import evidence, next_commands
 from irkit.views.marks import SIGNS, word
 from irkit.views.outcome import lead, seconds
 from irkit.views.progress import json_safe
-from irkit.views.terminal import Line, Span, clip, field, hanging, pad
+from irkit.views.terminal import Line, Span, clip, commands, field, hanging, pad
 
 _NAME = 16
 
@@ -59,10 +59,10 @@ def case_lines(case: CaseFile, now: str) -> list[Line]:
     lines.extend(field("Evidence", evidence(case)))
     latest = case.latest()
     if latest is not None:
-        commands = next_commands(case, case.view(latest))
+        found = next_commands(case, case.view(latest))[1:]
         if not latest.outcome:
-            commands = f"irkit resume {state.case}   {commands}"
-        lines.extend(field("Next", commands))
+            found = [f"irkit resume {state.case}", *found]
+        lines.extend(commands("Next", found))
     return lines
 
 
@@ -109,7 +109,7 @@ def _coloured(wrapped: list[Line], words: str, level: str) -> list[Line]:
 
 
 def _waits(state: CaseState) -> list[str]:
-    found = []
+    found: list[str] = []
     for run in state.open_runs:
         asked = [step.key for step in run.steps.values() if step.phase == "asked"]
         parked = [step.key for step in run.steps.values() if step.phase == "parked"]

@@ -31,6 +31,8 @@ class Span:
 
 Line = Sequence[Span | str]
 """One line of a screen; plain strings have no style."""
+_SHORT = 3
+"""Screens of more lines than this get a line of their own that says LAB."""
 
 
 def neutral(text: str) -> str:
@@ -120,6 +122,12 @@ def field(label: str, text: str, *, style: str = "", width: int = WIDTH, column:
     return found
 
 
+def commands(label: str, lines: Sequence[str], *, column: int = 10) -> list[Line]:
+    """A label, then one command a line. Never wrapped: a command must survive being copied."""
+    heads = [pad(label, column - 1) + " ", *[" " * column] * max(len(lines) - 1, 0)]
+    return [[Span(head, "bold"), line] for head, line in zip(heads, lines, strict=False)]
+
+
 def hanging(lead: str, text: str, *, style: str = "", width: int = WIDTH) -> list[Line]:
     """A lead, then the text wrapped under itself."""
     indent = cells(neutral(lead))
@@ -142,5 +150,9 @@ def paint(lines: Iterable[Line], *, colour: bool, lab: bool = False) -> str:
         found.append("".join(parts).rstrip() + "\n")
     if lab and found:
         mark = f"\x1b[{_SGR['warn']}mLAB\x1b[0m" if colour else "LAB"
-        found[0] = f"{mark} {found[0]}"
+        first = next((index for index, text in enumerate(found) if text.strip()), 0)
+        if len(found) - first > _SHORT:
+            found.insert(first, f"{mark} · a simulated cluster\n")
+        else:
+            found[first] = f"{mark} {found[first]}"
     return "".join(found)

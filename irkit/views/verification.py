@@ -5,7 +5,7 @@ from __future__ import annotations
 from irkit.journal.verify import HeadCheck, VerifyReport
 from irkit.model.base import Json
 from irkit.views.figures import plural
-from irkit.views.terminal import Line, Span, field, hanging
+from irkit.views.terminal import Line, commands, field, hanging
 
 _SHOWN = 10
 
@@ -22,7 +22,7 @@ def verdict_words(found: VerifyReport) -> str:
 def verification_lines(found: VerifyReport) -> list[Line]:
     """The screen."""
     style = {"broken": "bad", "unanchored": "warn", "anchored": "good"}[found.status]
-    lines: list[Line] = [[Span(f"{found.case or 'This folder'}: {verdict_words(found)}", style)]]
+    lines = hanging("", f"{found.case or 'This folder'}: {verdict_words(found)}", style=style)
     lines.extend(field("Records", f"{plural(found.records, 'record')} chain from the first; head {found.head[:16]}"))
     lines.extend(field("Checked", f"{plural(found.seals, 'seal')}, {plural(found.blobs, 'blob')}, "
                                   f"{plural(found.artefacts, 'artefact')}"))  # fmt: skip
@@ -33,6 +33,19 @@ def verification_lines(found: VerifyReport) -> list[Line]:
         lines.extend(field("Anchored", vouched))
     if found.torn:
         lines.extend(field("Torn", f"{found.torn} bytes after the last whole line", style="warn"))
+    lines.extend(_faults(found))
+    if found.unknown_keys:
+        lines.extend(field("Unknown", f"keys that could not be checked: {', '.join(found.unknown_keys)} (--key FILE)"))
+    if found.status == "unanchored":
+        later = f"irkit verify {found.case or 'CASE'} --head FILE"
+        lines.extend(commands("Next", ["keep the newest of heads/*.note out of this machine's reach; later:", later]))
+    elif found.status == "broken":
+        lines.extend(field("Next", "keep the folder as it is; nothing was repaired"))
+    return lines
+
+
+def _faults(found: VerifyReport) -> list[Line]:
+    lines: list[Line] = []
     if found.first_bad is not None:
         lines.extend(field("First bad", str(found.first_bad), style="bad"))
     if found.first_missing >= 0:
@@ -43,12 +56,6 @@ def verification_lines(found: VerifyReport) -> list[Line]:
         lines.extend(hanging("  ✗ ", str(fault), style="bad"))
     if found.fault_count > _SHOWN:
         lines.append([f"  … and {found.fault_count - min(_SHOWN, len(found.faults))} more"])
-    if found.unknown_keys:
-        lines.extend(field("Unknown", f"keys that could not be checked: {', '.join(found.unknown_keys)} (--key FILE)"))
-    if found.status == "unanchored":
-        lines.extend(field("Next", "keep a head elsewhere (heads/*.note), later: irkit verify CASE --head FILE"))
-    elif found.status == "broken":
-        lines.extend(field("Next", "keep the folder as it is; nothing was repaired"))
     return lines
 
 
