@@ -32,6 +32,7 @@ _OTHER_BODIES: Final = frozenset(
 )
 _VALIDATION: Final = ("", "Ignore", "Strict", "Warn")
 _LONGEST_MANAGER: Final = 128
+_LONGEST_GRACE: Final = 365 * 86400
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +150,8 @@ def delete_options(body: bytes, query: Mapping[str, str]) -> DeleteOptions:
     dry_run = doc.get("dryRun", [])
     if dry_run not in ([], ["All"]):
         raise invalid(_meta_kind("DeleteOptions"), "", [unsupported("dryRun", str(dry_run[0]), ("All",))])
+    if doc.get("gracePeriodSeconds", 0) > _LONGEST_GRACE:
+        unserved("grace periods of more than a year")
     preconditions = doc.get("preconditions", {})
     return DeleteOptions(
         bool(dry_run), preconditions.get("uid"), preconditions.get("resourceVersion"), doc.get("gracePeriodSeconds")

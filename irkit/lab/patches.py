@@ -32,6 +32,10 @@ class _Patch(jsonpatch.JsonPatch):
     operations = MappingProxyType({**jsonpatch.JsonPatch.operations, "test": _Test})
 
 
+def _is_text(operation: dict[str, Any]) -> bool:
+    return all(isinstance(operation.get(key, ""), str | None) for key in ("op", "path", "from"))
+
+
 def apply(document: dict[str, Any], operations: object, *, strict: bool) -> Any:  # noqa: ANN401 -- the patched JSON
     """The document after all operations; it is changed in place, so hand in a copy.
 
@@ -48,7 +52,7 @@ def apply(document: dict[str, Any], operations: object, *, strict: bool) -> Any:
             f"{MAX_OPERATIONS}, got {len(operations)}",
         )
     for operation in operations:
-        if not isinstance(operation, dict) or not isinstance(operation.get("path", ""), str):
+        if not isinstance(operation, dict) or not _is_text(operation):
             refuse("error decoding patch: json: cannot unmarshal into Go value of type handlers.jsonPatchOp")
         if strict and (extra := [key for key in operation if key not in _MEMBERS]):
             refuse(f'strict decoding error: json patch unknown field "{extra[0]}"')

@@ -76,6 +76,8 @@ def parse(method: str, target: str) -> Call | str:
     if method not in verbs or (name and method == "POST" and not subresource):
         unserved(f"{method} {path}")
     verb = verbs[method]
+    if key in _REVIEWS and verb != "create":
+        unserved(f"{verb} of {plural}")
     if query.get("watch") in {"1", "true"}:
         unserved(f"watch of {path}")
     return Call(verb, resource, namespace, name, subresource, query)

@@ -17,7 +17,8 @@ def review(world: World, token: str, **attributes: Any) -> bool:
     }
     answer = world.ask("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", body=body, token=token)
     assert answer.code == 201, answer.doc
-    return answer.doc["status"]["allowed"]
+    allowed: bool = answer.doc["status"]["allowed"]
+    return allowed
 
 
 def whoami(world: World, token: str) -> Answer:
