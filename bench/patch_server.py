@@ -1,13 +1,15 @@
 """A stub API server for the benchmark: answers every request with the same pod, so many milliseconds later.
 
-Usage: python -m bench.patch_server MILLISECONDS [CERTIFICATE KEY]. Prints its port; ends with its standard input.
+Usage: python -m bench.patch_server MILLISECONDS [tls]. Prints {"url", "ca"}; ends with its standard input.
 """
 
 from __future__ import annotations
 
 import asyncio
-import ssl
+import json
 import sys
+
+from irkit.lab import certs
 
 POD = (
     b'{"kind":"Pod","apiVersion":"v1","metadata":{"name":"web","namespace":"shop","uid":"u-1","resourceVersion":"7",'
@@ -27,9 +29,11 @@ class Answering(asyncio.Protocol):
         self._buffer = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the connection."""
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
+        """Answer a whole request, later."""
         self._buffer += data
         head, found, body = self._buffer.partition(b"\r\n\r\n")
         if not found:
@@ -42,14 +46,12 @@ class Answering(asyncio.Protocol):
 
 async def main(arguments: list[str]) -> None:
     """Serve until standard input ends."""
-    tls = None
-    if len(arguments) > 1:
-        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        tls.load_cert_chain(arguments[1], arguments[2])
+    tls, ca = certs.make() if "tls" in arguments else (None, "")
     loop = asyncio.get_running_loop()
     seconds = float(arguments[0]) / 1000
     server = await loop.create_server(lambda: Answering(seconds), "127.0.0.1", 0, ssl=tls, backlog=256)
-    print(server.sockets[0].getsockname()[1], flush=True)
+    port = server.sockets[0].getsockname()[1]
+    print(json.dumps({"url": f"{'https' if tls else 'http'}://127.0.0.1:{port}", "ca": ca}), flush=True)
     await loop.run_in_executor(None, sys.stdin.read)
     server.close()
 
