@@ -12,13 +12,13 @@ from irkit.views.outcome import Lead, lead
 from irkit.views.terminal import Line, Span, commands, field, hanging, pad
 
 _NAME = 16
-_STYLE = {"good": "good", "warn": "warn", "bad": "bad"}
 
 
 def final_screen(case: CaseFile, view: RunView, *, parked: str = "", until: str = "") -> list[Line]:
     """The screen. Nothing in it is said that the journal does not hold."""
     first = lead(view)
-    lines: list[Line] = [[""], [Span(first.words, _STYLE[first.level]), _counts(view)]]
+    lead_in = hanging(f"{first.words}  ", _counts(view))
+    lines: list[Line] = [[""], [Span(f"{first.words}  ", first.level), *lead_in[0][1:]], *lead_in[1:]]
     shown = _reasons(view, first)
     for step in shown:
         sign, style = SIGNS[step.status]
@@ -41,7 +41,7 @@ def _counts(view: RunView) -> str:
     total = len(view.steps)
     parts = [f"{counted.pop('proven', 0)} of {plural(total, 'step')} proven"]
     parts.extend(f"{counted[status]} {word(status)}" for status in SIGNS if counted.get(status))
-    return f"  {', '.join(parts)}"
+    return ", ".join(parts)
 
 
 def _reasons(view: RunView, first: Lead) -> list[StepView]:
