@@ -1,0 +1,1 @@
+"""Every place at which irkit can die, and what must hold afterwards."""

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from irkit.lab import process
+from irkit.playbook import shipped
+from tests.crash.harness import Scene
+from tests.support.shop import shop
+
+TWO = b"""
+apiVersion: irkit.dev/v1alpha1
+kind: Playbook
+metadata: {name: two, title: Two}
+spec:
+  inputs:
+    pod: {type: pod}
+  steps:
+    - id: label
+      uses: kube.label_pod
+      with: {pod: "${inputs.pod}"}
+    - id: isolate
+      uses: kube.isolate_pod
+      needs: [label]
+      with: {pod: "${inputs.pod}"}
+"""
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[process.LabInfo]:
+    """A lab in a process of its own: it must survive what happens to irkit."""
+    folder = tmp_path_factory.mktemp("lab") / "lab"
+    info = process.up(folder, shop())
+    try:
+        yield info
+    finally:
+        process.down(folder)
+
+
+@pytest.fixture
+def two(lab: process.LabInfo, tmp_path: Path) -> Iterator[Scene]:
+    """Label and isolate: the two actions that everything else is like."""
+    with lab.control() as control:
+        yield Scene(lab, control, tmp_path / "state", TWO)
+
+
+@pytest.fixture
+def whole(lab: process.LabInfo, tmp_path: Path) -> Iterator[Scene]:
+    """The shipped playbook."""
+    with lab.control() as control:
+        yield Scene(lab, control, tmp_path / "state", shipped.load("compromised-pod")[0])

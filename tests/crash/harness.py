@@ -1,0 +1,182 @@
+"""Runs irkit in child processes against a lab process, and ends them where it is told to."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from irkit.app.runs import App, Ask, Parts, Ticket
+from irkit.clients.kube import Pool, connect
+from irkit.engine.perform import Closed, Engine
+from irkit.journal.state import CaseState
+from irkit.journal.store import read_journal
+from irkit.lab.process import LabInfo
+from irkit.lab.remote import LabControl
+from irkit.model.findings import Finding
+from irkit.model.ports import Kube, World
+from irkit.model.refs import ClusterRef, PodRef
+from tests.crash.points import PointedEvidence, PointedTransport, Points, journal_class
+
+ASKED = "2026-11-21T03:00:00.000000Z"
+CASE = "IR-20261121-test"
+
+
+@dataclass(slots=True)
+class Scene:
+    """One lab, one state folder, one incident."""
+
+    lab: LabInfo
+    control: LabControl
+    state: Path
+    playbook: bytes
+    pod: str = "shop/web"
+    engine: type[Engine] = Engine
+    finding: Finding | None = None
+    asked: str = ASKED
+
+    def reset(self, state: Path) -> None:
+        """The world as it was, no case, no audit entries; the case id of the next case is fixed."""
+        self.control.reset()
+        self.control.clear_audit()
+        self.state = state
+        self.app(Points()).cases.allocate(self.target(), ASKED, lambda: "test")
+
+    def target(self) -> PodRef:
+        """The pod that the incident is about, with its uid."""
+        namespace, _, prefix = self.pod.partition("/")
+        pods = [
+            doc for doc in self.control.dump()
+            if doc["kind"] == "Pod" and doc["metadata"]["namespace"] == namespace
+            and doc["metadata"]["name"].startswith(prefix)
+        ]  # fmt: skip
+        found = min(pods, key=lambda doc: str(doc["metadata"]["name"]))["metadata"]
+        return PodRef(
+            cluster=ClusterRef(id=self.lab.cluster), namespace=namespace, name=found["name"], uid=found["uid"]
+        )
+
+    def app(self, points: Points) -> PointedApp:
+        """irkit, composed over the real wire, with points in its store and transport."""
+
+        def reach(cluster: ClusterRef, agent: str) -> Kube:
+            return connect(
+                cluster, self.lab.kubeconfig, self.lab.context, user_agent=agent,
+                transport=lambda login: PointedTransport(Pool(login, 8), points),
+            )  # fmt: skip
+
+        parts = Parts(connect=reach, open_journal=journal_class(points).open, engine=self.engine)
+        return PointedApp(self.state, "ana", parts, points)
+
+    def respond(self, app: App) -> bool:
+        """The main job, as every caller does it. Whether the run ended."""
+        raw = None if self.finding is None else b"{}"
+        pod = self.target()
+        ask = Ask(pod, self.playbook, "test.yaml", {"pod": pod.dump()}, self.asked, self.finding, raw)
+        return advance(app, app.open_run(ask))
+
+    def undo(self, app: App) -> bool:
+        """Take everything back."""
+        return advance(app, app.open_undo(CASE, ASKED))
+
+    def case(self) -> CaseState:
+        """What the journal says."""
+        return CaseState().fold(read_journal(self.folder))
+
+    @property
+    def folder(self) -> Path:
+        """The case's folder."""
+        return self.state / "cases" / CASE
+
+    def child(self, work: Callable[[App], bool], kill_at: str = "") -> Ended:
+        """Do the work in a child process, forked from this warm one; end it by SIGKILL at the point."""
+        reads, writes = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            status = 70
+            try:
+                os.close(reads)
+                status = 0 if work(self.app(Points(writes, kill_at))) else 75
+            except BaseException:  # noqa: BLE001 -- a child must never run the rest of the test suite
+                traceback.print_exc()
+                sys.stderr.flush()
+            finally:
+                os._exit(status)
+        os.close(writes)
+        with os.fdopen(reads) as pipe:
+            told = pipe.read().splitlines()
+        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        return Ended(code, told)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a child ended, and the points that it passed."""
+
+    code: int
+    told: list[str] = field(default_factory=list)
+
+    @property
+    def points(self) -> list[str]:
+        """The points among what it told."""
+        return [line for line in self.told if not line.startswith("look ")]
+
+    @property
+    def killed(self) -> bool:
+        return self.code == -signal.SIGKILL
+
+
+class PointedApp(App):
+    """The app with points around its evidence store."""
+
+    def __init__(self, state: Path, operator: str, parts: Parts, points: Points) -> None:
+        super().__init__(state, operator, parts, lab=True)
+        self._points = points
+
+    def world(self, case: str) -> World:
+        found: Any = super().world(case)
+        found.evidence = PointedEvidence(found.evidence, self._points)
+        return found  # type: ignore[no-any-return]  # a LiveWorld whose evidence passes points
+
+
+def advance(app: App, ticket: Ticket) -> bool:
+    end = app.advance(ticket, threading.Event(), lambda _records: None)
+    return isinstance(end, Closed)
+
+
+VOLATILE = ("uid", "resourceVersion", "managedFields", "creationTimestamp", "generation")
+
+
+def world_of(control: LabControl) -> dict[str, Any]:
+    """The whole world by object, without what differs between two equal runs."""
+    found = {}
+    for doc in json.loads(json.dumps(control.dump())):
+        metadata = doc["metadata"]
+        name = f"{doc['kind']} {metadata.get('namespace', '')}/{metadata['name']}"
+        for key in VOLATILE:
+            metadata.pop(key, None)
+        for key in ("labels", "annotations"):
+            if not metadata.get(key):  # the real API drops empty maps when it writes
+                metadata.pop(key, None)
+        found[name] = doc
+    return found
+
+
+def writes_of(control: LabControl) -> list[str]:
+    """Every write that took effect, by what it did to which object."""
+    found = []
+    for entry in control.audit():
+        if entry["verb"] in {"get", "list"} or not entry["applied"]:
+            continue
+        name = entry["name"] or (entry["body"] or {}).get("metadata", {}).get("name", "")
+        found.append(f"{entry['verb']} {entry['resource']} {entry['namespace']}/{name}")
+    return sorted(found)
+
+
+__all__ = ["ASKED", "CASE", "Ended", "Scene", "world_of", "writes_of"]
