@@ -175,7 +175,7 @@ def _actor(doc: Doc, cluster: ClusterRef | None) -> Actor | None:
     user = doc.part(*_USER)
     username = _text(user, "username")
     groups = tuple(clean(group) for group in _texts(user, "groups")[:_FEW])
-    session = clean(", ".join(_texts(user, "sessionName")[:_FEW]))
+    session = clean(", ".join(_texts(user, "sessionName")))
     impersonated = _text(user, "impersonatedUser", "username")
     if not (username or groups or session or impersonated):
         return None
@@ -234,7 +234,7 @@ def _time(doc: Doc, key: str) -> str:
 def _is_sample(doc: Doc) -> bool:
     """EventBridge gives `sample: true`; the API gives the same as JSON text in `value`."""
     info = doc.part("service", "additionalInfo")
-    if info.raw.get("sample") in (True, "true"):
+    if info.raw.get("sample") is True:
         return True
     text = info.raw.get("value")
     return type(text) is str and re.search(r'"sample"\s*:\s*true', text) is not None

@@ -213,6 +213,13 @@ def test_a_bad_flattened_member_is_named_as_it_is_written(member: str, item: Any
     assert refusal(value).field == field
 
 
+def test_text_where_an_object_follows_is_refused_too() -> None:
+    value = hub()
+    cluster_of(value)["Details"]["Other"] = {OTHER: "both", f"{OTHER}/name": "web-1"}
+
+    assert refusal(value).field == "Resources[2].Details.Other"
+
+
 @pytest.mark.parametrize("arn", ["", "not-an-arn"])
 def test_a_workload_of_no_cluster_is_refused(arn: str) -> None:
     value = hub()

@@ -112,14 +112,14 @@ def test_an_actor_keeps_session_groups_and_whom_it_impersonated() -> None:
     user = {
         "Username": "arn:aws:sts::111122223333:assumed-role/dev/ana",
         "SessionName": ["ana", "x"],
-        "Groups": ["a"] * 99,
+        "Groups": [None, "", *["a"] * 99],
         "ImpersonatedUser": {"Username": "admin", "Groups": ["system:masters"]},
     }
 
     actor = read(changed("Resource.KubernetesDetails.KubernetesUserDetails", user)).actor
 
     assert actor is not None
-    assert (actor.session, actor.impersonated, len(actor.groups)) == ("ana, x", "admin", 32)
+    assert (actor.session, actor.impersonated, actor.groups) == ("ana, x", "admin", ("a",) * 32)
 
 
 @pytest.mark.parametrize("user", [None, "", {}, {"Username": "", "Groups": [], "SessionName": None}])
@@ -204,6 +204,12 @@ def test_images_are_those_of_the_workload_and_of_the_runtime_container_each_once
     assert read(value).images == (Image(container="app", image="centos"), Image(container="side", image="busybox:1"))
 
 
+def test_a_flood_of_images_is_cut() -> None:
+    value = g.finding(2, Containers=[{"Name": f"c{index}", "Image": "x"} for index in range(99)])
+
+    assert len(read(value).images) == 32
+
+
 # -- what is refused, by the sender's own words ------------------------------------------------------
 
 
@@ -217,6 +223,11 @@ def test_images_are_those_of_the_workload_and_of_the_runtime_container_each_once
         ("Region", "eu-west-1\n", "Region must be an AWS region"),
         ("Region", "eu-west-2", "is of region eu-west-1, but Region is eu-west-2"),
         ("Arn", "arn:aws:s3:::x", "Arn must be the ARN of a GuardDuty finding"),
+        (
+            "Arn",
+            f"arn:aws:guardduty:us-east-1:{g.ACCOUNT}:detector/a/finding/b",
+            "Arn is of region us-east-1, but Region is eu-west-1",
+        ),
         ("Id", "0" * 32, "Id is not the id in Arn"),
         ("Type", "Execution:Runtime/x y", "Type must be a GuardDuty finding type"),
         ("Severity", 0, "Severity must be a number from 1 to 10, got another number"),
@@ -274,6 +285,12 @@ def test_the_path_of_a_field_is_the_one_in_the_senders_document(wrap: Any, field
     value = g.finding(1, Containers=[{"Name": "a"}, {"Name": "b", "Image": 7}])
 
     assert refusal(wrap(value)).field == field
+
+
+def test_a_member_is_spelled_as_it_is_written_even_among_others() -> None:
+    error = refusal(changed("Resource.EksClusterDetails", {"arn": 5}))
+
+    assert error.field == "Resource.EksClusterDetails.arn"
 
 
 def test_a_missing_field_is_spelled_as_its_siblings_are() -> None:

@@ -214,7 +214,7 @@ def patterns(draw: st.DrawFn, leaves: Any) -> Any:
 ALL_KEYS = st.sampled_from(["a", "b", "c", "d", "e"])
 
 
-@settings(max_examples=600)
+@settings(max_examples=300)
 @given(patterns(LEAVES | st.just([{"exists": False}])), nested(VALUES, ALL_KEYS))
 def test_without_arrays_of_objects_moto_agrees(pattern: Any, event: Any) -> None:
     assert matches(pattern, event) == EventPattern(None, pattern).matches_event(event)
@@ -238,7 +238,7 @@ ARRAYS = st.recursive(
 )
 
 
-@settings(max_examples=600)
+@settings(max_examples=300)
 @given(patterns(LEAVES), ARRAYS)
 def test_with_arrays_expanded_moto_agrees(pattern: Any, event: Any) -> None:
     expected = any(EventPattern(None, pattern).matches_event(variant) for variant in variants(event))
