@@ -25,7 +25,7 @@ from typing import Self
 from irkit.errors import CaseBusy, JournalError
 from irkit.journal.blobs import Blobs
 from irkit.journal.durable import failure, make_folder, sync_data, sync_folder, write_all
-from irkit.journal.lines import body_bytes, chained, fits, frame, genesis, is_time, is_writer, line_hash
+from irkit.journal.lines import body_bytes, chained, fits, frame, genesis, is_time, is_writer, line_hash, record
 from irkit.journal.reading import JOURNAL, Tail, read_journal
 from irkit.model.ports import Clock
 from irkit.model.records import AnyBody, JournalRecovered, Record
@@ -56,6 +56,7 @@ class FileJournal:
         self._records: list[Record] = []
         self._prev = genesis(case)
         self._stopped = ""
+        self._timed = False
         self._queue: deque[_Pending] = deque()
         self._commit = threading.Lock()
         _OPEN.add(self)
@@ -185,16 +186,17 @@ class FileJournal:
     def _segment(self, batch: Sequence[_Pending]) -> None:
         """One write, one sync, for all that waited. Whatever interrupts this ends the journal's use."""
         now, writer, seq, prev = self._clock(), self.writer, len(self._records), self._prev
-        if not is_time(now):
+        if not (self._timed or is_time(now)):  # once an opening: a clock does not change its form
             msg = "the clock's time has not the form that records have"
             raise JournalError(msg, did="nothing was written")
+        self._timed = True
         lines: list[bytes] = []
         records: list[Record] = []
         for pending in batch:
             first = len(records)
             for body, data in pending.bodies:
                 line = frame(body.kind, body.version, data, seq, now, prev, writer)
-                records.append(_record(seq, now, prev, writer, body, hashed := line_hash(line)))
+                records.append(record(seq, now, prev, writer, body, hashed := line_hash(line)))
                 lines.append(line)
                 prev = hashed
                 seq += 1
@@ -264,12 +266,6 @@ class _Pending:
         self.bodies = bodies
         self.records: tuple[Record, ...] = ()
         self.taken = (0, 0)
-
-
-def _record(seq: int, time: str, prev: str, writer: str, body: AnyBody, hashed: str) -> Record:  # noqa: PLR0913, PLR0917 -- a record has this many fields
-    return Record.model_construct(
-        seq=seq, time=time, prev=prev, writer=writer, kind=body.kind, body=body, hash=hashed
-    )  # nothing here comes from outside; validating would cost as much as the rest of the append
 
 
 def _lock(folder: Path, case: str) -> int:

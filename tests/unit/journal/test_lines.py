@@ -1,22 +1,27 @@
 from __future__ import annotations
 
 import hashlib
+import pickle
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import orjson
 import pytest
 import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from irkit.errors import JournalCorrupt, JournalError
 from irkit.journal import lines as form
 from irkit.journal.verify import verify_bytes
-from irkit.model.base import MAX_SAFE_INTEGER
-from irkit.model.records import KINDS, Body, EffectDone, Record
-from tests.support.journals import lines, note, opened
-from tests.support.records import CASE, NOTHING, START, case_opened, done
+from irkit.model.base import MAX_SAFE_INTEGER, Model, canonical
+from irkit.model.effects import Mark
+from irkit.model.plans import Impact, Verdict
+from irkit.model.records import KINDS, Body, EffectDone, Record, Touch
+from irkit.model.refs import PodRef
+from tests.support.journals import bodies, lines, note, opened
+from tests.support.records import CASE, NOTHING, START, case_opened, done, planned
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 KEYS = st.text(st.characters(max_codepoint=127))
@@ -47,6 +52,68 @@ def test_a_line_is_the_canonical_json_of_its_parts(reply: dict[str, Any], seq: i
         "body": body.dump(), "kind": "effect.done", "prev": NOTHING, "seq": seq, "time": START, "v": 1, "writer": WRITER,
     }  # fmt: skip
     assert rfc8785.dumps(whole) + b"\n" == written(body, seq)
+
+
+@given(st.dictionaries(KEYS, VALUES))
+def test_the_short_way_to_a_bodys_bytes_leads_to_the_same(reply: dict[str, Any]) -> None:
+    for body in (body_with(reply), *bodies(5), planned("a", (Touch(target="t", field="f", value=reply),))):
+        assert canonical(body.dump()) == form.body_bytes(body)
+
+
+def models(kind: type[Model]) -> set[type[Model]]:
+    """A model and all models in its fields."""
+    found, new = set(), [kind]
+    while new:
+        one = new.pop()
+        found.add(one)
+        for field in one.model_fields.values():
+            todo: list[Any] = [field.annotation]
+            while todo:
+                part = todo.pop()
+                todo += [arg for arg in get_args(part) if arg is not part]
+                if isinstance(part, type) and issubclass(part, Model) and part not in found:
+                    new.append(part)
+    return found
+
+
+def test_no_body_has_a_json_form_of_its_own() -> None:
+    """The short way takes a model's fields as they are."""
+    everything = set().union(*map(models, KINDS.values()))
+    assert {Mark, Verdict, PodRef, Impact} < everything
+    for model in everything:
+        decorators = model.__pydantic_decorators__
+        assert not decorators.field_serializers
+        assert not decorators.model_serializers
+        assert not decorators.computed_fields
+        for field in model.model_fields.values():
+            assert (field.alias, field.serialization_alias, field.exclude) == (None, None, None)
+
+
+def test_a_body_nested_too_deeply_is_refused() -> None:
+    value: Any = "x"
+    for _ in range(5000):
+        value = [value]
+    with pytest.raises(ValueError):
+        form.body_bytes(EffectDone.model_construct(**(dict(done("a")) | {"reply": {"a": value}})))
+
+
+def test_a_record_is_as_pydantic_itself_makes_it() -> None:
+    body = note("x")
+    made = form.record(3, START, NOTHING, WRITER, body, "a" * 64)
+    given_: dict[str, Any] = {
+        "seq": 3, "time": START, "prev": NOTHING, "writer": WRITER, "kind": "note", "body": body, "hash": "a" * 64,
+    }  # fmt: skip
+    for expected in (Record(**given_), Record.model_construct(**given_)):
+        assert expected == made
+        assert expected.dump() == made.dump()
+        assert repr(expected) == repr(made)
+        assert hash(expected) == hash(made)
+        assert vars(expected) == vars(made)
+        assert expected.model_fields_set == made.model_fields_set
+        assert expected.model_copy(update={"seq": 4}) == made.model_copy(update={"seq": 4})
+        assert expected == pickle.loads(pickle.dumps(made))  # noqa: S301 -- its own bytes
+    with pytest.raises(ValidationError):
+        made.seq = 4  # type: ignore[misc]
 
 
 @given(st.dictionaries(KEYS, VALUES, max_size=4))
