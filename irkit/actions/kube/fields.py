@@ -23,6 +23,8 @@ from irkit.model.refs import NodeRef, PodRef
 _MAPS = (("metadata", "labels"), ("metadata", "annotations"))
 _NOTE = ("metadata", "annotations", ORIGINALS_ANNOTATION)
 _NOTE_LIMIT = 8192
+_VALUE_LIMIT = 63
+"""Of a label (Kubernetes documentation, "Labels and Selectors")."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,8 @@ def read_fields(doc: Doc, fields: Sequence[Field], case: str) -> Fields:
         value: Json = None
         if doc.has(*one.path):
             # the API leaves false out, so false and missing are one value
-            value = (doc.flag(*one.path) or None) if isinstance(one.wanted, bool) else doc.text(*one.path)
+            flag = isinstance(one.wanted, bool)
+            value = (doc.flag(*one.path) or None) if flag else doc.text(*one.path, limit=_VALUE_LIMIT)
         values.append((one.name, value))
     note_state, note, saved = _read_note(doc, case)
     return Fields(

@@ -20,6 +20,11 @@ Presence = Literal["here", "gone", "replaced"]
 M = TypeVar("M", bound=Model)
 UID_LIMIT = 63
 NAME_LIMIT = 253
+FARGATE_LABEL = "eks.amazonaws.com/fargate-profile"
+"""On every pod that runs on Fargate (EKS user guide, "Fargate profiles")."""
+MIRROR_ANNOTATION = "kubernetes.io/config.mirror"
+"""On the API's copy of a static pod (kubelet): deleting the copy does not stop the pod."""
+_ENDED = frozenset({"Succeeded", "Failed"})
 
 
 def access(resource: Resource, *verbs: str) -> tuple[Access, ...]:
@@ -67,3 +72,8 @@ def make(model: type[M], doc: Doc, **fields: object) -> M:
         first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         raise Malformed(doc.what, where, f"usable in a {model.__name__}", first["type"]) from None
+
+
+def living(pod: Doc) -> bool:
+    """Whether a pod has not ended."""
+    return pod.text("status", "phase", default="", limit=NAME_LIMIT) not in _ENDED

@@ -7,15 +7,11 @@ from dataclasses import dataclass
 from irkit.actions.kube.fields import Fields, label, read_fields
 from irkit.actions.kube.isolate_pod.policy import policy_name
 from irkit.actions.kube.netpol import Policy, Selector
-from irkit.actions.kube.objects import NAME_LIMIT, UID_LIMIT, find
+from irkit.actions.kube.objects import FARGATE_LABEL, NAME_LIMIT, UID_LIMIT, find, living
 from irkit.model.effects import Mark
 from irkit.model.kube import CASE_LABEL, NETWORK_POLICIES, PODS, SERVICES
 from irkit.model.ports import Reader
 from irkit.model.refs import PodRef
-
-FARGATE_LABEL = "eks.amazonaws.com/fargate-profile"
-"""On every pod that runs on Fargate (EKS user guide, "Fargate profiles")."""
-_ENDED = frozenset({"Succeeded", "Failed"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +49,10 @@ def observe(pod: PodRef, mark: Mark, reader: Reader) -> Facts:
         one for one in map(Policy.read, listing.items) if one.name == policy_name(mark) or one.selector.matches(after)
     ]
     marked = kube.list(PODS, pod.namespace, {CASE_LABEL: mark.case}).items
-    living = (other for other in marked if other.text("status", "phase", default="") not in _ENDED)
     others = [
         other.text("metadata", "name", limit=NAME_LIMIT)
-        for other in living
-        if other.text("metadata", "uid", limit=UID_LIMIT) != pod.uid
+        for other in marked
+        if living(other) and other.text("metadata", "uid", limit=UID_LIMIT) != pod.uid
     ]
     services = [
         service.text("metadata", "name", limit=NAME_LIMIT)

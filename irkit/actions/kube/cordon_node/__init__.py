@@ -1,0 +1,127 @@
+"""kube.cordon_node: let no new pod be scheduled on a node. Never drains: what runs there keeps running."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from irkit.actions.api import ActionSpec, Defaults, NoOutputs
+from irkit.actions.kube.fields import Field, Fields, Subject, label, read_fields, set_fields, take_out
+from irkit.actions.kube.objects import absent, access, find, living, unpinned
+from irkit.model.base import Model
+from irkit.model.effects import KubeCall, Mark
+from irkit.model.kube import CASE_LABEL, NODES, PODS
+from irkit.model.plans import Change, Drift, Impact, Originals, Plan, Receipts, Refuse, Settled, Verdict
+from irkit.model.ports import Reader
+from irkit.model.refs import NodeRef
+
+_CORDONED = Field(("spec", "unschedulable"), True)
+_COMPUTE_LABEL = "eks.amazonaws.com/compute-type"
+"""`fargate` on the virtual nodes of Fargate, each of which has one pod (domain.md §3)."""
+
+
+class Params(Model):
+    """The node to cordon."""
+
+    node: NodeRef
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """`pods` are those that live on the node, counted only where it is not cordoned yet.
+
+    `holder` is another case whose label the node carries.
+    """
+
+    fields: Fields
+    fargate: bool = False
+    holder: str = ""
+    pods: int = 0
+    as_of: str = ""
+
+
+class CordonNode(Defaults):
+    """Sets spec.unschedulable, and clears it only where irkit set it."""
+
+    spec = ActionSpec(
+        id="kube.cordon_node",
+        version=1,
+        title="Let no new pod be scheduled on a node",
+        purpose="contain",
+        params=Params,
+        outputs=NoOutputs,
+        reads=(*access(NODES, "get"), *access(PODS, "list")),
+        writes=access(NODES, "patch"),
+        risk="reversible",
+        example="node: ${steps.scope.node}",
+    )
+
+    def target(self, p: Params) -> NodeRef:
+        """The node."""
+        return p.node
+
+    def scope(self, p: Params) -> str:
+        """The node's uid."""
+        return p.node.uid or p.node.path
+
+    def locks(self, p: Params) -> tuple[str, ...]:
+        """The node."""
+        return (p.node.key,)
+
+    def observe(self, p: Params, mark: Mark, reader: Reader) -> Facts:
+        """The node, and how many pods it has."""
+        kube = reader.kube(p.node.cluster)
+        presence, doc = find(kube, NODES, p.node)
+        if doc is None:
+            return Facts(Fields(presence))
+        fields = read_fields(doc, (_CORDONED,), mark.case)
+        labels = doc.labels("metadata", "labels")
+        holder = labels.get(CASE_LABEL, "")
+        facts = Facts(fields, labels.get(_COMPUTE_LABEL) == "fargate", "" if holder == mark.case else holder[:63])
+        if dict(fields.values)[_CORDONED.name]:
+            return facts
+        pods = kube.list(PODS)
+        count = sum(living(pod) for pod in pods.items if pod.text("spec", "nodeName", default="") == p.node.name)
+        return Facts(fields, facts.fargate, facts.holder, count, pods.as_of)
+
+    def plan(self, p: Params, mark: Mark, facts: Facts, mine: Receipts) -> Plan:
+        """Cordon what is not cordoned."""
+        node = p.node
+        if facts.fields.presence != "here":
+            if facts.fields.presence == "gone" and mine:
+                return Settled(f"{node} is gone", Verdict.proven(f"{node} no longer exists"))
+            return absent(node, facts.fields.presence)
+        if facts.fargate:
+            return Refuse(
+                f"{node} is a Fargate node: it has one pod and never gets another",
+                hint="contain the pod itself: revoke the role of its service account, or delete the pod",
+            )
+        edit = set_fields("cordon", Subject(NODES, node), (_CORDONED,), facts.fields, mark.case)
+        if edit is None:
+            reason = f"{node} is cordoned" if mine else f"{node} was cordoned by somebody else; undo leaves it so"
+            return Settled(reason, Verdict.proven("read back: spec.unschedulable is true"))
+        stays = Impact(who=f"pods on {node}", what="keep running: nothing is evicted", count=facts.pods)
+        passes = Impact(who="DaemonSets and pods that name the node", what="still start here")
+        return unpinned(node) or Change(
+            (edit.call,), f"{node} takes new pods", (stays, passes), edit.originals, edit.after
+        )
+
+    def undo(self, p: Params, mark: Mark, originals: Originals, facts: Facts, mine: Receipts) -> Plan:  # noqa: ARG002 -- the port's
+        """Uncordon only where irkit cordoned, and no other case holds the node now."""
+        node = p.node
+        if facts.fields.presence != "here":
+            return Settled(f"{node} is gone: nothing to restore", Verdict.proven(f"{node} no longer exists"))
+        wanted = take_out("uncordon", Subject(NODES, node), (_CORDONED,), facts.fields, originals)
+        if not isinstance(wanted, KubeCall):
+            reason = f"{node} is as it was" if originals else f"irkit did not cordon {node}"
+            return Settled(reason, Verdict.proven("read back: spec.unschedulable is not irkit's"))
+        if facts.holder:
+            held = label(CASE_LABEL, mark.case)
+            return Refuse(
+                f"another case holds {node} now: uncordoning it would open it under that case",
+                hint="undo or close the other case first",
+                drift=(Drift(field=held.name, ours=held.wanted, now=facts.holder, original=None),),
+            )
+        return Change((wanted,), f"{node} is cordoned by irkit")
+
+
+ACTION = CordonNode()
