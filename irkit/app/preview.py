@@ -133,19 +133,33 @@ def preview(app: App, ask: Ask) -> Preview:
     )  # fmt: skip
     reader = PreviewReader(app, case, len(playbook.steps))
     steps: list[PlannedStep] = []
+    stopped: dict[str, str] = {}
     for step in playbook.steps:
-        steps.extend(_step(app, step, playbook, state, run, reader))
+        before = next((need for need in step.needs if need in stopped), "")
+        if before:
+            why = f"will be skipped: it needs `{before}`, which {stopped[before]}"
+            planned = [PlannedStep(step.id, step.uses, _purpose(app, step), "later", why)]
+        else:
+            planned = _step(app, step, playbook, state, run, reader)
+        steps.extend(planned)
+        refused = any(one.kind == "refused" for one in planned)
+        if step.on_failure == "stop" and (before or refused):
+            stopped[step.id] = "is refused" if refused else "is skipped"
     missing, unchecked = _missing(app, ask, playbook)
     templates: list[Json] = [approvals.template(effect) for step in steps for effect in step.effects]
     whole = digest({"playbook": hashlib.sha256(ask.playbook).hexdigest(), "inputs": inputs, "calls": templates})
     return Preview(ask, playbook, case, tuple(steps), missing, unchecked, whole)
 
 
+def _purpose(app: App, step: Step) -> str:
+    action = app.parts.catalog.get(step.uses)
+    return action.spec.purpose if action else ""
+
+
 def _step(  # noqa: PLR0913, PLR0917 -- a look needs the whole setting
     app: App, step: Step, playbook: Playbook, state: CaseState, run: RunState, reader: PreviewReader
 ) -> list[PlannedStep]:
-    action = app.parts.catalog.get(step.uses)
-    purpose = action.spec.purpose if action else ""
+    purpose = _purpose(app, step)
     units = [Unit(step.id, step)]
     if step.for_each is not None:
         children = expand(step, run.inputs, outputs(playbook, run))
@@ -167,8 +181,7 @@ def _unit(  # noqa: PLR0913, PLR0917 -- as above
 ) -> PlannedStep:
     step = unit.step
     task = prepare(unit, playbook, state, run, app.parts.catalog)
-    action = app.parts.catalog.get(step.uses)
-    purpose = action.spec.purpose if action else ""
+    purpose = _purpose(app, step)
     if isinstance(task, Missing):
         why = _later(step, task.why, playbook, run)
         return PlannedStep(unit.key, step.uses, purpose, "later", why)

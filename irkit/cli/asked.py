@@ -6,12 +6,14 @@ from typing import Literal
 
 from irkit.app.clock import now
 from irkit.cli.context import Context
+from irkit.cli.undoing import standing
 from irkit.engine.inbox import Request, new_id
 from irkit.errors import Refused, UsageError
 from irkit.journal.state import CaseState, StepState
 from irkit.views.casefile import CaseFile
+from irkit.views.figures import plural
 from irkit.views.plan import envelope_lines
-from irkit.views.terminal import Line, field
+from irkit.views.terminal import Line, commands, field
 
 Wants = Literal["approve", "deny", "abort", "note", "close"]
 _DONE = {
@@ -69,6 +71,8 @@ def settle(  # noqa: PLR0913 -- a request's parts
         own.show([[f"{text}: journaled in {case}."]], lab=state.lab)
         if wants in {"approve", "deny"}:
             _what_next(own, state, run)
+        elif wants == "close":
+            _left_behind(own, case)
     return 0
 
 
@@ -80,6 +84,14 @@ def _refusal(state: CaseState, request: Request) -> str:
         if note.request == request.id and note.text.startswith(f"{request.wants} was not taken: "):
             return note.text
     return ""
+
+
+def _left_behind(own: Context, case: str) -> None:
+    """Closing takes nothing back: say what stays."""
+    left = standing(own.case(case))
+    if left:
+        text = f"{plural(len(left), 'change')} of irkit stay in place; take them back:"
+        own.show(commands("Still", [text, f"irkit undo {case}"]), lab=False)
 
 
 def _what_next(own: Context, state: CaseState, run: str) -> None:

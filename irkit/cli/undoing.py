@@ -10,30 +10,37 @@ from irkit.views.progress import call_words
 from irkit.views.terminal import Line, Span, field, hanging
 
 
-def undo_lines(case: CaseFile, step: str) -> list[Line]:
-    """The fields that irkit changed and would restore. Raises UsageError where there is nothing."""
+def undo_lines(case: CaseFile, step: str = "") -> list[Line]:
+    """The fields that irkit changed and would restore, and what it would delete. Raises UsageError for nothing."""
     state = case.state
-    if not any(".apply." in effect.key and effect.status != "failed" for effect in state.effects.values()):
-        msg = f"there is nothing to undo in {state.case}"
+    changes = standing(case, step)
+    if not changes:
+        msg = f"there is nothing to undo in {state.case}{f', step {step[:80]}' if step else ''}"
         raise UsageError(msg, did="nothing was changed", hint=f"irkit status {state.case}")
-    wanted = {
-        kept
-        for run in state.runs.values()
-        for kept in (entry.mark for entry in run.steps.values() if step in {"", entry.key})
-        if kept
-    }
     lines: list[Line] = field("Undo", f"{state.case}{f', step {step}' if step else ''}", style="bold")
     lines.extend(field("Target", str(state.target)))
-    for mark in sorted(wanted):
+    for change in changes:
+        lines.extend(hanging("  ", change))
+    lines.append([Span("Only what irkit changed is restored; a later edit by others stops it and is shown.", "dim")])
+    return lines
+
+
+def standing(case: CaseFile, step: str = "") -> list[str]:
+    """What of irkit's changes stands, by the journal: fields that it set, and objects that it made."""
+    state = case.state
+    entries = [entry for run in state.runs.values() if run.mode == "apply" for entry in run.steps.values()]
+    marks = {entry.mark for entry in entries if entry.mark and step in {"", entry.key}}
+    found: list[str] = []
+    for mark in sorted(marks):
         for (target, name), ours in state.touches.get(mark, {}).items():
             kept = state.originals.get((target, name))
             was = short(kept.original.value) if kept else "(not known)"
             kind, _, uid = target.rpartition("|")
-            lines.extend(hanging("  ", f"{kind.rpartition('|')[2].lower()} {uid} {name}: {short(ours)} → {was}"))
+            found.append(f"{kind.rpartition('|')[2].lower()} {uid} {name}: {short(ours)} → {was}")
     for effect in state.effects.values():
         call = effect.call
         current = effect_key(effect.mark, state.generation(effect.mark), "apply", effect.name)
-        if effect.mark in wanted and effect.key == current and isinstance(call, dict) and call.get("verb") == "create":
-            lines.extend(hanging("  ", f"delete what irkit made: {call_words(call).removeprefix('create ')}"))
-    lines.append([Span("Only what irkit changed is restored; a later edit by others stops it and is shown.", "dim")])
-    return lines
+        made = isinstance(call, dict) and call.get("verb") == "create"
+        if effect.mark in marks and effect.key == current and effect.status != "failed" and made:
+            found.append(f"delete what irkit made: {call_words(call).removeprefix('create ')}")
+    return found
