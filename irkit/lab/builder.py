@@ -280,7 +280,7 @@ class _Builder:
 
 
 def _labels(name: str, shape: PodShape) -> dict[str, str]:
-    return {"app": name} if shape.labels is None else dict(shape.labels)
+    return {"app": name[:63].strip("-.")} if shape.labels is None else dict(shape.labels)
 
 
 def _config_map(namespace: str, name: str, data: dict[str, str]) -> Object:

@@ -12,6 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+from irkit.model.kube import RESOURCES
+
 TABLE: Final = Path(__file__).with_name("fields.json")
 _LIST = re.compile(r"^List\[(.*)\]$")
 _DICT = re.compile(r"^Dict\[str, (.*)\]$")
@@ -132,11 +134,10 @@ def generate(roots: tuple[str, ...]) -> dict[str, Fields]:
     return {name: dict(sorted(done[name].items())) for name in sorted(done)}
 
 
+TYPES: Final = {resource.kind: f"V1{resource.kind}" for resource in RESOURCES} | {"Event": "CoreV1Event"}
+"""The type of each kind that the lab knows."""
 ROOTS: Final = (
-    "V1Pod", "V1Node", "V1Namespace", "V1Service", "V1ServiceAccount", "V1Secret", "V1ConfigMap", "CoreV1Event",
-    "V1ReplicaSet", "V1Deployment", "V1StatefulSet", "V1DaemonSet", "V1Job", "V1CronJob", "V1NetworkPolicy",
-    "V1PodDisruptionBudget", "V1RoleBinding", "V1ClusterRoleBinding", "V1DeleteOptions", "V1Eviction",
-    "V1SelfSubjectAccessReview", "V1SelfSubjectReview",
+    *TYPES.values(), "V1DeleteOptions", "V1Eviction", "V1SelfSubjectAccessReview", "V1SelfSubjectReview",
 )  # fmt: skip
 
 

@@ -137,10 +137,12 @@ class HttpServer:
             for sock in self._open:
                 _shut(sock)
         _shut(self._listener)
-        # where a shut listener does not wake accept (macOS), one connection does
-        with contextlib.suppress(OSError), socket.create_connection(self._listener.getsockname(), timeout=1):
-            pass
-        self._acceptor.join(timeout=5)
+        if self._acceptor.is_alive():
+            # where a shut listener does not wake accept (macOS), one connection does
+            with contextlib.suppress(OSError), socket.create_connection(self._listener.getsockname(), timeout=1):
+                pass
+        if self._acceptor.is_alive():
+            self._acceptor.join(timeout=5)
         self._listener.close()
         with self._lock:
             threads = list(self._threads)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote
 
 from irkit.lab.status import unserved
 from irkit.lab.world import BY_PATH
@@ -50,12 +50,11 @@ class Call:
 
 def parse(method: str, target: str) -> Call | str:
     """The call, or the path itself where it is one of `PLAIN`. Raises ApiError 501 for anything else."""
-    split = urlsplit(target)
-    path = split.path
+    path, _, query_text = target.partition("?")
     if path in PLAIN and method == "GET":
         return path
     parts = [unquote(part) for part in path.strip("/").split("/")]
-    query = dict(parse_qsl(split.query, keep_blank_values=True))
+    query = dict(parse_qsl(query_text, keep_blank_values=True))
     if tuple(parts[:2]) == _CORE:
         group, version, rest = "", "v1", parts[2:]
     elif parts[0] == "apis" and len(parts) > 3:  # noqa: PLR2004 -- apis, group, version, resource

@@ -28,18 +28,68 @@ from typing import Annotated, Any, Final, Literal
 
 import yaml
 import yamlcore
-from pydantic import ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic.alias_generators import to_camel
 
 from irkit.errors import ConfigError
+from irkit.lab import fields, validate
 from irkit.lab.auth import Identity
+from irkit.lab.world import BY_KIND
 from irkit.model.base import Model
-from irkit.model.refs import DNS_LABEL, Name
+from irkit.model.refs import DNS_LABEL, ClusterRef, Name
 
 LARGEST: Final = 1024 * 1024
 """Bytes of a scenario file."""
 
 Label = Annotated[str, StringConstraints(pattern=DNS_LABEL, max_length=63)]
+
+
+def _decoded(doc: dict[str, Any], type_: str) -> dict[str, Any]:
+    unknown: list[str] = []
+    try:
+        decoded = fields.decode(doc, type_, unknown)
+    except fields.WrongType as error:
+        raise ValueError(str(error)) from error
+    if unknown:
+        msg = f"there is no field {', '.join(unknown)}"
+        raise ValueError(msg)
+    found: dict[str, Any] = decoded
+    return found
+
+
+def _policy(spec: dict[str, Any]) -> dict[str, Any]:
+    doc = {"spec": _decoded(spec, "V1NetworkPolicySpec")}
+    validate.default_policy(doc)
+    if causes := validate.network_policy(doc):
+        raise ValueError("; ".join(f"{cause.field}: {cause.detail}" for cause in causes))
+    return doc["spec"]
+
+
+def _object(doc: dict[str, Any]) -> dict[str, Any]:
+    resource = BY_KIND.get((str(doc.get("apiVersion")), str(doc.get("kind"))))
+    if resource is None:
+        msg = "apiVersion and kind must be of an object that the lab knows"
+        raise ValueError(msg)
+    found = _decoded(doc, fields.TYPES[resource.kind])
+    meta = found.get("metadata", {})
+    if not meta.get("name") or bool(meta.get("namespace")) != resource.namespaced:
+        msg = f"metadata needs a name and {'a' if resource.namespaced else 'no'} namespace"
+        raise ValueError(msg)
+    return found
+
+
+def _arn(text: str) -> str:
+    if not ClusterRef(id=text).arn:
+        msg = "must be an EKS cluster ARN"
+        raise ValueError(msg)
+    return text
+
+
+Arn = Annotated[str, AfterValidator(_arn)]
+Policy = Annotated[dict[str, Any], AfterValidator(_policy)]
+"""A NetworkPolicy's spec, as the API would store it."""
+Object = Annotated[dict[str, Any], AfterValidator(_object)]
+"""A whole object, as the API would store it."""
 
 
 class _Shape(Model):
@@ -106,7 +156,7 @@ class NamespaceShape(_Shape):
     pods: dict[Name, PodShape] = Field(default_factory=dict)
     services: dict[Label, ServiceShape] = Field(default_factory=dict)
     pdbs: dict[Name, BudgetShape] = Field(default_factory=dict)
-    network_policies: dict[Name, dict[str, Any]] = Field(default_factory=dict)
+    network_policies: dict[Name, Policy] = Field(default_factory=dict)
     config_maps: dict[Name, dict[str, str]] = Field(default_factory=dict)
     secrets: dict[Name, dict[str, str]] = Field(default_factory=dict)
 
@@ -123,10 +173,10 @@ class NodesShape(_Shape):
 class WorldShape(_Shape):
     """A cluster."""
 
-    cluster: str = "arn:aws:eks:eu-west-1:111122223333:cluster/lab"
+    cluster: Arn = "arn:aws:eks:eu-west-1:111122223333:cluster/lab"
     nodes: tuple[NodesShape, ...] = (NodesShape(count=3),)
     namespaces: dict[Label, NamespaceShape] = Field(default_factory=dict)
-    objects: tuple[dict[str, Any], ...] = ()
+    objects: tuple[Object, ...] = ()
 
 
 class Metadata(_Shape):
@@ -174,7 +224,7 @@ def parse(doc: dict[str, Any], source: str) -> Scenario:
 
 
 def _mistakes(error: ValidationError | TypeError, source: str) -> ConfigError:
-    if isinstance(error, TypeError):
+    if isinstance(error, TypeError):  # orjson: a date, a set
         return ConfigError(f"{source}: holds a value that JSON has not")
     lines = [f"{'.'.join(str(part) for part in each['loc'])}: {each['msg']}" for each in error.errors()]
     return ConfigError(f"{source}: " + "; ".join(lines))
