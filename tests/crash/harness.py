@@ -41,15 +41,17 @@ class Scene:
     engine: type[Engine] = Engine
     finding: Finding | None = None
     asked: str = ASKED
+    target: PodRef = field(init=False)
 
     def reset(self, state: Path) -> None:
         """The world as it was, no case, no audit entries; the case id of the next case is fixed."""
         self.control.reset()
         self.control.clear_audit()
         self.state = state
-        self.app(Points()).cases.allocate(self.target(), ASKED, lambda: "test")
+        self.target = self._target()  # here: children must not talk over this process's control connection
+        self.app(Points()).cases.allocate(self.target, ASKED, lambda: "test")
 
-    def target(self) -> PodRef:
+    def _target(self) -> PodRef:
         """The pod that the incident is about, with its uid."""
         namespace, _, prefix = self.pod.partition("/")
         pods = [
@@ -77,7 +79,7 @@ class Scene:
     def respond(self, app: App) -> bool:
         """The main job, as every caller does it. Whether the run ended."""
         raw = None if self.finding is None else b"{}"
-        pod = self.target()
+        pod = self.target
         ask = Ask(pod, self.playbook, "test.yaml", {"pod": pod.dump()}, self.asked, self.finding, raw)
         return advance(app, app.open_run(ask))
 
@@ -169,10 +171,10 @@ def world_of(control: LabControl) -> dict[str, Any]:
 
 
 def writes_of(control: LabControl) -> list[str]:
-    """Every write that took effect, by what it did to which object."""
+    """Every write that was asked for, by what it was to do to which object. Reviews change nothing and are left out."""
     found = []
     for entry in control.audit():
-        if entry["verb"] in {"get", "list"} or not entry["applied"]:
+        if entry["verb"] in {"get", "list"} or "review" in entry["resource"]:
             continue
         name = entry["name"] or (entry["body"] or {}).get("metadata", {}).get("name", "")
         found.append(f"{entry['verb']} {entry['resource']} {entry['namespace']}/{name}")

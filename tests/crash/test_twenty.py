@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from irkit.app.runs import Ask
+from irkit.journal.store import read_journal
 from irkit.journal.verify import verify
 from irkit.model import records as r
-from irkit.journal.store import read_journal
 from tests.crash.harness import Scene, writes_of
 from tests.crash.points import Points
 
@@ -25,7 +25,7 @@ MANY = 20
 def respond(scene: Scene, number: int, ready: int, gate: int, report: int) -> None:
     """One responder: finds its target, waits for the others, then does the main job."""
     app = scene.app(Points())
-    pod = app.resolve(scene.target().model_copy(update={"uid": ""}))
+    pod = app.resolve(scene.target.model_copy(update={"uid": ""}))
     os.write(ready, b"x")
     os.read(gate, 1)
     ask = Ask(pod, scene.playbook, "test.yaml", {"pod": pod.dump()}, scene.asked)  # type: ignore[arg-type]  # resolved pods are targets
