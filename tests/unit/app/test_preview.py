@@ -1,0 +1,185 @@
+"""The plan: what it shows of an in-memory world, and that it writes nothing anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from irkit.app.preview import Preview, preview
+from irkit.app.runs import App, Ask, Parts
+from irkit.engine.guard import Limits
+from irkit.errors import Denied, UsageError
+from irkit.model.doc import Doc
+from irkit.model.effects import Access, Resource
+from irkit.model.kube import PODS, RESOURCES
+from irkit.model.ports import Listing
+from irkit.model.refs import ClusterRef, PodRef
+from irkit.views.plan import diff_lines, plan_json, plan_lines
+from irkit.views.terminal import cells, paint
+from tests.support.shop import CLUSTER, shop
+
+REF = ClusterRef(id=CLUSTER)
+KINDS = {resource.kind: resource for resource in RESOURCES}
+BOOK = b"""\
+apiVersion: irkit.dev/v1alpha1
+kind: Playbook
+metadata:
+  name: book
+  title: Book
+spec:
+  inputs:
+    pod:
+      type: pod
+      description: the pod
+  steps:
+    - id: scope
+      uses: kube.scope_pod
+      with:
+        pod: ${inputs.pod}
+    - id: label
+      uses: kube.label_pod
+      needs: [scope]
+      with:
+        pod: ${inputs.pod}
+    - id: isolate
+      uses: kube.isolate_pod
+      needs: [label]
+      with:
+        pod: ${inputs.pod}
+    - id: mark-node
+      uses: kube.label_node
+      needs: [scope]
+      with:
+        node: ${steps.scope.node}
+"""
+
+
+class Memory:
+    """A cluster in memory that answers reads. It has no way to write."""
+
+    def __init__(self, denied: tuple[str, ...] = (), blocked: bool = False) -> None:
+        self.objects: dict[tuple[str, str, str], dict[str, Any]] = {}
+        self.denied = denied
+        self.blocked = blocked
+        for one in shop().objects:
+            meta = one["metadata"]
+            self.objects[KINDS[one["kind"]].plural, meta.get("namespace", ""), meta["name"]] = one
+
+    @property
+    def reader(self) -> Memory:
+        return self
+
+    def get(self, resource: Resource, name: str, namespace: str = "") -> Doc | None:
+        if self.blocked:
+            msg = "pods cannot be read"
+            raise Denied(msg, verb="get", target="pods")
+        found = self.objects.get((resource.plural, namespace, name))
+        return Doc(found, f"{resource} {name}") if found else None
+
+    def list(self, resource: Resource, namespace: str = "", labels: Mapping[str, str] | None = None) -> Listing:
+        items = [
+            Doc(one, str(resource))
+            for (plural, space, _), one in self.objects.items()
+            if plural == resource.plural and namespace in {"", space}
+            and all(one["metadata"].get("labels", {}).get(key) == value for key, value in (labels or {}).items())
+        ]  # fmt: skip
+        return Listing(tuple(items), "1", "2026-11-20T03:00:00Z")
+
+    def access(self, wanted: Access, namespace: str = "", name: str = "") -> bool:
+        return str(wanted) not in self.denied
+
+    def identity(self) -> str:
+        return "u-1"
+
+    def whoami(self) -> str:
+        return "responder"
+
+
+def pod_of(memory: Memory) -> PodRef:
+    meta = next(one["metadata"] for key, one in memory.objects.items() if key[0] == PODS.plural and key[1] == "shop")
+    return PodRef(cluster=REF, namespace="shop", name=meta["name"], uid=meta["uid"])
+
+
+def planned(folder: Path, memory: Memory, source: bytes = BOOK, limits: Limits | None = None) -> Preview:
+    app = App(folder, "ada", Parts(connect=lambda _cluster, _agent: memory), limits=limits)  # type: ignore[arg-type, return-value]  # reads only, on purpose
+    pod = pod_of(memory)
+    inputs = {"pod": pod.dump()}
+    return preview(app, Ask(pod, source, "book.yaml", inputs, asked="2026-11-20T03:00:00.000000Z"))
+
+
+def kinds(found: Preview) -> dict[str, str]:
+    return {step.key: step.kind for step in found.steps}
+
+
+def test_every_step_is_looked_at_and_outputs_feed_later_steps(tmp_path: Path) -> None:
+    found = planned(tmp_path, Memory())
+    assert kinds(found) == {"scope": "settled", "label": "change", "isolate": "change", "mark-node": "change"}
+    by_key = {step.key: step for step in found.steps}
+    assert by_key["mark-node"].target.startswith("node ")
+    assert [effect.type for effect in by_key["label"].effects] == ["kube"]
+    assert any(one.after == "IR-00000000-plan" for one in by_key["label"].fields)
+    assert found.case == ""
+    assert found.missing == ()
+
+
+def test_nothing_is_written_here_either(tmp_path: Path) -> None:
+    planned(tmp_path, Memory())
+    assert list(tmp_path.rglob("*")) == []
+
+
+def test_the_digest_covers_the_calls(tmp_path: Path) -> None:
+    one, same, other = planned(tmp_path, Memory()), planned(tmp_path, Memory()), Memory()
+    assert one.digest == same.digest
+    pod = pod_of(other)
+    other.objects["pods", "shop", pod.name]["metadata"]["labels"]["irkit.dev/case"] = "IR-20260101-aaaa"
+    assert planned(tmp_path, other).digest != one.digest
+
+
+def test_missing_permissions_are_named(tmp_path: Path) -> None:
+    found = planned(tmp_path, Memory(denied=("create networkpolicies.networking.k8s.io", "patch nodes")))
+    assert {str(one) for one in found.missing} == {"create networkpolicies.networking.k8s.io", "patch nodes"}
+    assert "create networkpolicies.networking.k8s.io" in paint(plan_lines(found), colour=False)
+
+
+def test_a_protected_namespace_is_refused_and_its_dependants_skipped(tmp_path: Path) -> None:
+    found = planned(tmp_path, Memory(), limits=Limits(protected_namespaces=frozenset({"shop"})))
+    assert kinds(found)["label"] == "refused"
+    assert [step.key for step in found.refused] == ["label"]
+    isolate = next(step for step in found.steps if step.key == "isolate")
+    assert isolate.kind == "later"
+    assert "`label`, which is refused" in isolate.why
+
+
+def test_what_cannot_be_looked_at_is_blocked_and_what_needs_it_comes_later(tmp_path: Path) -> None:
+    found = planned(tmp_path, Memory(blocked=True))
+    assert kinds(found)["scope"] == "blocked"
+    mark_node = next(step for step in found.steps if step.key == "mark-node")
+    assert (mark_node.kind, mark_node.why) == ("later", "known only after scope")
+
+
+def test_an_approval_is_announced(tmp_path: Path) -> None:
+    source = BOOK.replace(b"      needs: [label]\n", b"      needs: [label]\n      approval: required\n")
+    found = planned(tmp_path, Memory(), source)
+    assert [step.key for step in found.steps if step.approval] == ["isolate"]
+    assert "needs an approval" in paint(plan_lines(found), colour=False)
+
+
+def test_wrong_inputs_are_a_usage_error(tmp_path: Path) -> None:
+    memory = Memory()
+    app = App(tmp_path, "ada", Parts(connect=lambda _cluster, _agent: memory))  # type: ignore[arg-type, return-value]  # as above
+    with pytest.raises(UsageError, match="pod"):
+        preview(app, Ask(pod_of(memory), BOOK, "book.yaml", {}, asked="2026-11-20T03:00:00.000000Z"))
+
+
+def test_the_screen_fits_and_says_what_stays_unproven(tmp_path: Path) -> None:
+    found = planned(tmp_path, Memory())
+    text = paint(plan_lines(found), colour=False)
+    assert max(cells(line) for line in text.splitlines()) <= 80
+    assert "Unproven  isolate" in text
+    assert f"{found.digest[:4]} {found.digest[4:8]}" in text
+    assert "irkit.dev/case" in paint(diff_lines(found), colour=False)
+    assert found.digest in plan_json(found)
+    assert "IR-00000000-plan" not in paint(diff_lines(found), colour=False).replace("+ IR-00000000-plan", "")
