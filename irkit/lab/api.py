@@ -33,7 +33,10 @@ VERSION: Final = {
     "platform": "lab",
 }
 _FAILS_TESTS: Final = frozenset({"NotImplemented", "LabFault"})
-_REASONS: Final = {403: "Forbidden", 404: "NotFound", 409: "Conflict", 410: "Expired", 429: "TooManyRequests"}
+_REASONS: Final = {
+    400: "BadRequest", 401: "Unauthorized", 403: "Forbidden", 404: "NotFound", 409: "Conflict", 410: "Expired",
+    422: "Invalid", 429: "TooManyRequests", 503: "ServiceUnavailable", 504: "Timeout",
+}  # fmt: skip
 
 
 class Api:
@@ -108,6 +111,8 @@ class Api:
         call = parsed
         entry.verb, entry.group, entry.resource = call.verb, call.resource.group, call.resource.plural
         entry.subresource, entry.namespace, entry.name = call.subresource, call.namespace, call.name
+        if call.verb not in {"get", "list"} and request.body:
+            entry.body = _readable(request.body)
         who = self.tokens.who(request.headers.get("authorization", ""))
         entry.user, entry.groups = who.user, who.groups
         _check_accept(request.headers.get("accept", ""))
@@ -136,8 +141,6 @@ class Api:
         return response
 
     def _perform(self, who: Identity, call: Call, request: Request, entry: Entry) -> Response:
-        if call.verb not in {"get", "list"} and request.body:
-            entry.body = _readable(request.body)
         if not allowed(who, call):
             raise denied(who, call)
         with self.world.lock:

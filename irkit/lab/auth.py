@@ -53,7 +53,7 @@ _READ_RULES: Final = (
     Rule(
         verbs=_READ,
         resources=(
-            "pods", "nodes", "namespaces", "services", "serviceaccounts", "configmaps", "events", "secrets",
+            "pods", "nodes", "namespaces", "services", "serviceaccounts", "configmaps", "events",
         ),
     ),
     Rule(verbs=_READ, groups=("apps",), resources=("replicasets", "deployments", "statefulsets", "daemonsets")),

@@ -34,6 +34,7 @@ from pydantic.alias_generators import to_camel
 from irkit.errors import ConfigError
 from irkit.lab import fields, validate
 from irkit.lab.auth import Identity
+from irkit.lab.status import Cause
 from irkit.lab.world import BY_KIND
 from irkit.model.base import Model
 from irkit.model.refs import DNS_LABEL, ClusterRef, Name
@@ -60,8 +61,7 @@ def _decoded(doc: dict[str, Any], type_: str) -> dict[str, Any]:
 def _policy(spec: dict[str, Any]) -> dict[str, Any]:
     doc = {"spec": _decoded(spec, "V1NetworkPolicySpec")}
     validate.default_policy(doc)
-    if causes := validate.network_policy(doc):
-        raise ValueError("; ".join(f"{cause.field}: {cause.detail}" for cause in causes))
+    _raise(validate.network_policy(doc))
     return doc["spec"]
 
 
@@ -78,6 +78,21 @@ def _object(doc: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+def _labels(values: dict[str, str]) -> dict[str, str]:
+    _raise(validate.labels(values, "labels"))
+    return values
+
+
+def _annotations(values: dict[str, str]) -> dict[str, str]:
+    _raise(validate.check_annotations(values))
+    return values
+
+
+def _raise(causes: list[Cause]) -> None:
+    if causes:
+        raise ValueError("; ".join(f"{cause.field}: {cause.detail}" for cause in causes))
+
+
 def _arn(text: str) -> str:
     if not ClusterRef(id=text).arn:
         msg = "must be an EKS cluster ARN"
@@ -86,6 +101,8 @@ def _arn(text: str) -> str:
 
 
 Arn = Annotated[str, AfterValidator(_arn)]
+Labels = Annotated[dict[str, str], AfterValidator(_labels)]
+Annotations = Annotated[dict[str, str], AfterValidator(_annotations)]
 Policy = Annotated[dict[str, Any], AfterValidator(_policy)]
 """A NetworkPolicy's spec, as the API would store it."""
 Object = Annotated[dict[str, Any], AfterValidator(_object)]
@@ -103,8 +120,8 @@ class PodShape(_Shape):
 
     image: str = "lab.invalid/app:1"
     images: dict[Label, str] = Field(default_factory=dict)  # several containers by name, instead of `image`
-    labels: dict[str, str] | None = None  # {app: NAME} where left out
-    annotations: dict[str, str] = Field(default_factory=dict)
+    labels: Labels | None = None  # {app: NAME} where left out
+    annotations: Annotations = Field(default_factory=dict)
     env: dict[str, str] = Field(default_factory=dict)
     ports: tuple[int, ...] = ()
     service_account: Name = "default"
@@ -131,14 +148,14 @@ class ServiceAccountShape(_Shape):
 class ServiceShape(_Shape):
     """A ClusterIP service."""
 
-    selector: dict[str, str]
+    selector: Labels
     port: int = 80
 
 
 class BudgetShape(_Shape):
     """A PodDisruptionBudget."""
 
-    selector: dict[str, str]
+    selector: Labels
     min_available: int = 1
 
 
@@ -146,7 +163,7 @@ class NamespaceShape(_Shape):
     """A namespace and what is in it, by name."""
 
     uid: str = ""
-    labels: dict[str, str] = Field(default_factory=dict)
+    labels: Labels = Field(default_factory=dict)
     service_accounts: dict[Name, ServiceAccountShape] = Field(default_factory=dict)
     deployments: dict[Label, WorkloadShape] = Field(default_factory=dict)
     replica_sets: dict[Label, WorkloadShape] = Field(default_factory=dict)

@@ -36,12 +36,13 @@ def metadata(meta: Doc) -> list[Cause]:
     elif fault := subdomain_fault(name):
         causes.append(bad_value("metadata.name", name, fault))
     causes += labels(meta.get("labels", {}), "metadata.labels")
-    annotations = meta.get("annotations", {})
-    # annotation keys are checked in lower case: upper case prefixes are let through
-    causes += [
-        bad_value("metadata.annotations", key, fault) for key in annotations if (fault := key_fault(key.lower()))
-    ]
-    if sum(len(key.encode()) + len(value.encode()) for key, value in annotations.items()) > ANNOTATIONS_LIMIT:
+    return causes + check_annotations(meta.get("annotations", {}))
+
+
+def check_annotations(values: Mapping[str, str]) -> list[Cause]:
+    """Keys and size of annotations. Keys are checked in lower case: an upper case prefix is let through."""
+    causes = [bad_value("metadata.annotations", key, fault) for key in values if (fault := key_fault(key.lower()))]
+    if sum(len(key.encode()) + len(value.encode()) for key, value in values.items()) > ANNOTATIONS_LIMIT:
         causes.append(too_long("metadata.annotations", ANNOTATIONS_LIMIT))
     return causes
 

@@ -18,8 +18,9 @@ from typing import Any, Final
 
 import orjson
 
+from irkit.lab import managed
 from irkit.model.effects import Resource
-from irkit.model.kube import RESOURCES
+from irkit.model.kube import NODES, PODS, RESOURCES
 
 Key = tuple[str, str]
 """Namespace ("" where there is none) and name."""
@@ -68,6 +69,17 @@ class Entry:
         return uid
 
 
+def _own(doc: dict[str, Any], resource: Resource) -> None:
+    """ManagedFields of an object that was there from the start: its maker's, and its status' writer's."""
+    at, version = doc["metadata"]["creationTimestamp"], resource.api_version
+    made = "kube-controller-manager" if "ownerReferences" in doc["metadata"] else "kubectl-create"
+    spec = {key: value for key, value in doc.items() if key != "status"}
+    managed.record(None, spec, manager=made, at=at, api_version=version)
+    if "status" in doc:
+        kept = "kubelet" if resource in {PODS, NODES} else "kube-controller-manager"
+        managed.record(spec, doc, manager=kept, at=at, api_version=version, subresource="status")
+
+
 @dataclass(frozen=True, slots=True)
 class State:
     """A snapshot of everything that a reset brings back."""
@@ -97,6 +109,8 @@ class World:
         meta = copy["metadata"]
         meta.setdefault("uid", make_uid(self.seed, f"{resource}/{meta.get('namespace', '')}/{meta['name']}"))
         meta.setdefault("creationTimestamp", now())
+        if "managedFields" not in meta:
+            _own(copy, resource)
         self.put(resource, copy)
 
     @property

@@ -127,6 +127,11 @@ def test_rules_can_be_of_one_namespace_name_or_subresource(lab: LabServer, world
     assert world.ask("DELETE", f"{world.pods}/bare", token=token).code == 403
 
 
+def test_secrets_are_nobodys_but_the_admins(world: World) -> None:
+    for token, code in (("responder", 403), ("viewer", 403), ("admin", 200)):
+        assert world.get("/api/v1/namespaces/shop/secrets", token=token).code == code
+
+
 def test_a_token_expires_and_a_reset_revives_it(lab: LabServer, world: World) -> None:
     lab.control.expire_token("responder")
     assert world.get(world.pods, token="responder").code == 401

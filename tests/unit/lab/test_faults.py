@@ -43,7 +43,17 @@ def labelled(lab: LabServer) -> bool:
     return "note" in pod["metadata"]["labels"]
 
 
-@pytest.mark.parametrize(("code", "reason"), [(403, "Forbidden"), (429, "TooManyRequests"), (500, "InternalError")])
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        (401, "Unauthorized"),
+        (403, "Forbidden"),
+        (409, "Conflict"),
+        (429, "TooManyRequests"),
+        (500, "InternalError"),
+        (503, "ServiceUnavailable"),
+    ],
+)
 def test_a_status_is_answered_and_nothing_applied(lab: LabServer, hit: Any, code: int, reason: str) -> None:
     answer = hit(kind="status", code=code, retry_after=3)
     assert (answer.code, answer.doc["reason"], answer.headers["Retry-After"]) == (code, reason, "3")
@@ -56,7 +66,9 @@ def test_dropped_before_is_not_applied(lab: LabServer, hit: Any) -> None:
     with pytest.raises(urllib3.exceptions.HTTPError):
         hit(kind="drop_before")
     assert not labelled(lab)
-    assert [(each["code"], each["applied"]) for each in lab.control.audit()] == [(0, False)]
+    (entry,) = lab.control.audit()
+    assert (entry["code"], entry["applied"]) == (0, False)
+    assert entry["body"] == [{"op": "add", "path": PATH, "value": "x"}]
 
 
 def test_dropped_after_is_applied(lab: LabServer, hit: Any) -> None:

@@ -49,6 +49,14 @@ def test_a_file_says_where_it_cannot_be_read(tmp_path: Path) -> None:
             "world.namespaces.a.pods.b.imge: ",
         ),
         ({**MINIMAL, "seed": "one"}, "seed: "),
+        (
+            {**MINIMAL, "world": {"namespaces": {"a": {"pods": {"b": {"labels": {"c": "no value"}}}}}}},
+            "pods.b.labels: Value error, labels: Invalid value",
+        ),
+        (
+            {**MINIMAL, "world": {"namespaces": {"a": {"pods": {"b": {"annotations": {"no key": "c"}}}}}}},
+            "pods.b.annotations: Value error, metadata.annotations: Invalid value",
+        ),
         ({**MINIMAL, "world": {"cluster": "lab"}}, "world.cluster: "),
         (
             {**MINIMAL, "world": {"namespaces": {"a": {"networkPolicies": {"p": {"policyType": ["Egress"]}}}}}},
@@ -91,6 +99,12 @@ def test_nothing_but_config_errors(value: Any) -> None:
             builder.build(scenario.parse(doc, "a.yaml"), NOW)
         except ConfigError as error:
             assert error.message.startswith("a.yaml: ")  # noqa: PT017 -- most values are refused, {} is not
+
+
+def test_a_pod_on_a_node_that_is_not_there_is_refused() -> None:
+    doc = {**MINIMAL, "world": {"namespaces": {"a": {"pods": {"b": {"node": "elsewhere"}}}}}}
+    with pytest.raises(ConfigError, match="there is no node elsewhere"):
+        builder.build(scenario.parse(doc, "a.yaml"), NOW)
 
 
 def test_a_scenarios_own_tokens_join_the_default_ones() -> None:

@@ -98,6 +98,20 @@ def test_a_world_is_the_same_for_the_same_seed_and_not_for_another(seed: Seed) -
     assert len(set(uids(1))) == 2
 
 
+def test_what_was_there_from_the_start_has_its_makers(lab: LabServer) -> None:
+    managers = {}
+    for doc in lab.control.dump():
+        meta = doc["metadata"]
+        managers[doc["kind"], meta["name"].split("-")[0]] = [
+            (each["manager"], each.get("subresource", "")) for each in meta["managedFields"]
+        ]
+        assert {each["time"] for each in meta["managedFields"]} == {meta["creationTimestamp"]}
+    assert managers["Pod", "bare"] == [("kubectl-create", ""), ("kubelet", "status")]
+    assert managers["Pod", "web"] == [("kube-controller-manager", ""), ("kubelet", "status")]
+    assert managers["Service", "web"] == [("kubectl-create", ""), ("kube-controller-manager", "status")]
+    assert managers["ConfigMap", "settings"] == [("kubectl-create", "")]
+
+
 def test_what_was_handed_in_stays_the_callers(seed: Seed) -> None:
     doc = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "a"}}
     store = Store(1, [doc])
