@@ -43,7 +43,9 @@ def approval_shown(case: CaseFile, run: str, step: StepState) -> list[Line]:
     lines: list[Line] = field("Case", f"{case.state.case} · run {run} by {who.operator} (identity unproven)")
     if who.proof != "none":
         lines = field("Case", f"{case.state.case} · run {run} by {who.operator} (proof: {who.proof})")
-    lines.extend(envelope_lines(step.envelope, step.asked))
+    target = case.state.target
+    names = {target.key: str(target)} if target is not None else {}
+    lines.extend(envelope_lines(step.envelope, step.asked, names))
     return lines
 
 
@@ -57,6 +59,9 @@ def settle(  # noqa: PLR0913 -- a request's parts
     before = own.app.cases.load(case)
     if before.closed and wants != "note":
         msg = f"{case} is closed since {before.closed[:19].replace('T', ' ')} UTC"
+        raise UsageError(msg, did="nothing was changed", hint=f"irkit status {case}")
+    if wants == "abort" and not before.open_runs:
+        msg = f"no run of {case} is open, so there is nothing to abort"
         raise UsageError(msg, did="nothing was changed", hint=f"irkit status {case}")
     request = Request(id=new_id(now()), wants=wants, who=own.app.who, run=run, step=step, digest=digest, text=text)
     state = own.app.ask_case(case, request)

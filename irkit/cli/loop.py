@@ -74,6 +74,8 @@ def _interruptible(stop: threading.Event, ticket: Ticket) -> Iterator[None]:
 
     def handle(number: int, _frame: FrameType | None) -> None:
         if stop.is_set():
+            if sys.stdout.isatty():
+                os.write(1, b"\x1b[?25h\n")  # the live screen hid the cursor
             os._exit(INTERRUPTED)
         stop.set()
         name = signal.Signals(number).name

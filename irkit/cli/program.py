@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from irkit import __version__
-from irkit.cli import after, catalog, incident, lab, setup
+from irkit.cli import after, catalog, drill, incident, lab, setup
 from irkit.cli.context import Context, colourful
 
 INTERRUPTED = 130
@@ -63,6 +63,7 @@ after.register(app)
 catalog.register(app)
 setup.register(app)
 lab.register(app)
+drill.register(app)
 
 
 def hoist(arguments: Sequence[str]) -> list[str]:

@@ -46,8 +46,8 @@ def _counts(view: RunView) -> str:
 
 def _reasons(view: RunView, first: Lead) -> list[StepView]:
     """The verdict's own reasons first, then every other step that is not proven."""
-    found = list(first.reasons)
-    quiet = {"proven", "asked", "parked"}
+    quiet = {"proven", "asked", "parked"}  # what waits is shown below, with what to type
+    found = [step for step in first.reasons if step.status not in quiet]
     found.extend(step for step in view.steps if step not in found and step.status not in quiet)
     return found
 

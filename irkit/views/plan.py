@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 import orjson
 
@@ -149,13 +150,15 @@ def plan_json(found: Preview) -> str:
     return json_safe(orjson.dumps(value).decode())
 
 
-def envelope_lines(envelope: Json, digest: str) -> list[Line]:
-    """What an approval covers, in full: the calls as they would be sent."""
+def envelope_lines(envelope: Json, digest: str, names: Mapping[str, str]) -> list[Line]:
+    """What an approval covers, in full: the calls as they would be sent. `names` are of targets, by their keys."""
     if not isinstance(envelope, dict):
         return [["The plan is not in the journal."]]
     lines: list[Line] = []
     lines.extend(field("Step", f"{envelope.get('step')} · {envelope.get('action')} {envelope.get('version')}"))
-    lines.extend(field("Target", str(envelope.get("target"))))
+    target = str(envelope.get("target"))
+    name = f"{names[target]} · " if target in names else ""
+    lines.extend(field("Target", f"{name}{target.rpartition('|')[2]}"))
     lines.extend(field("Digest", digest8(digest)))
     if envelope.get("accept_loss"):
         lines.extend(field("Loss", str(envelope["accept_loss"]), style="warn"))

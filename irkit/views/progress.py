@@ -146,7 +146,7 @@ class LiveProgress(PlainProgress):
         dots = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
         sign = dots[int(time.monotonic() * 8) % len(dots)]
         lines = [
-            f"  {sign} {pad(key, _NAME)} {pad(seconds(int((time.monotonic() - since) * 1000)), 9)} {clip(why, 50)}"
+            f"  {sign} {pad(key, _NAME)} {pad(seconds(int((time.monotonic() - since) * 1000)), 9)} {clip(why, 48)}"
             for key, (since, why) in rows
         ]
         return Text("\n".join(lines), style="dim", no_wrap=True)
@@ -176,8 +176,8 @@ def event(case: CaseFile, record: r.Record, run: str) -> list[Line]:  # noqa: PL
     if isinstance(body, r.StepParked):
         return _line("‖", body.step, f"parked, {body.why}: {body.detail}", "warn")
     if isinstance(body, r.ApprovalAsked):
-        text = f"waiting for approval of {body.digest[:4]} {body.digest[4:8]}: "
-        return _line("?", body.step, f"{text}irkit approve {case.state.case} {body.step}", "warn")
+        lines = _line("?", body.step, f"waiting for approval of {body.digest[:4]} {body.digest[4:8]}", "warn")
+        return [*lines, [" " * (_NAME + 5), f"irkit approve {case.state.case} {body.step}"]]
     if isinstance(body, r.ApprovalGiven):
         return _line("✓", body.step, f"approved by {body.who.operator}{_proof(body.who)}", "good")
     if isinstance(body, r.ApprovalDenied):

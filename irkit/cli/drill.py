@@ -1,0 +1,109 @@
+"""`irkit drill`: a whole incident in the embedded world, judged. The lab is imported by these verbs alone."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from irkit.cli.context import Context
+from irkit.cli.lab import load_lab
+
+if TYPE_CHECKING:
+    from irkit.lab.drills import Drill, Score
+    from irkit.lab.remote import LabControl
+    from irkit.lab.seed import Seed
+    from irkit.views.terminal import Line
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    drill = typer.Typer(help="Game days: an incident in the embedded world, judged.", no_args_is_help=True)
+    drill.command("list")(drill_list)
+    drill.command("run")(drill_run)
+    app.add_typer(drill, name="drill")
+
+
+def drill_list(context: typer.Context) -> int:
+    """The drills that come with irkit."""
+    from irkit.lab import drills  # noqa: PLC0415 -- start-up time of --help
+
+    own: Context = context.obj
+    own.show([[f"{name:<20} {drills.load(name).title}"] for name in drills.names()], lab=False)
+    return 0
+
+
+def drill_run(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="The drill, see `irkit drill list`.")],
+    folder: Annotated[Path | None, typer.Option(help="Where the lab, the case and the report go.")] = None,
+) -> int:
+    """Start the lab, respond, verify, report, end the lab, judge. 0 where it went as the drill expects."""
+    from irkit.app.clock import now  # noqa: PLC0415 -- start-up time of --help
+    from irkit.lab import drills  # noqa: PLC0415 -- as above
+
+    own: Context = context.obj
+    process = load_lab()
+    drill = drills.load(name)
+    where = folder or _home() / "drills" / f"{name}-{now()[:19].replace(':', '').replace('-', '')}"
+    own.show([[f"DRILL {drill.title}"], [""], [drill.story], [""]], lab=True)
+    info = process.up(where, _seed(drill))
+    try:
+        inside = replace(own, config=str(info.config), state="", context="", cluster="", _settings=None, _app=None)
+        score, report, verified = _incident(inside, drill, info.control(), where)
+    finally:
+        process.down(where)
+    own.show(_lines(drill, score, report), lab=True)
+    return verified or (0 if score.passed else 4)
+
+
+def _incident(own: Context, drill: Drill, control: LabControl, where: Path) -> tuple[Score, Path, int]:
+    from irkit.cli.asking import ask_for_finding  # noqa: PLC0415 -- start-up time of --help
+    from irkit.cli.loop import drive  # noqa: PLC0415 -- as above
+    from irkit.cli.reporting import write_report  # noqa: PLC0415 -- as above
+    from irkit.lab.drills import judge  # noqa: PLC0415 -- as above
+    from irkit.views.plan import header_lines  # noqa: PLC0415 -- as above
+
+    with control:
+        ask = ask_for_finding(own, str(drill.finding), "", "", [])
+        own.show(header_lines(ask))
+        ticket = own.app.open_run(ask)
+        own.show([["Case      ", f"{ticket.case} (new) · run {ticket.run}"], [""]], lab=False)
+        status = drive(own, ticket)
+        report = where / "report.html"
+        own.show([[""]], lab=False)
+        verified = write_report(own, ticket.case, report, "html")
+        case = own.app.cases.load(ticket.case)
+        score = judge(drill, case, case.runs[ticket.run], status, control.dump())
+    return score, report, verified
+
+
+def _seed(drill: Drill) -> Seed:
+    from irkit.cli.incident import read_input  # noqa: PLC0415 -- start-up time of --help
+    from irkit.intake import read_finding  # noqa: PLC0415 -- as above
+    from irkit.lab.fromfinding import world_from_finding  # noqa: PLC0415 -- as above
+
+    return world_from_finding(read_finding(read_input(str(drill.finding)), source_name="finding.json"))
+
+
+def _lines(drill: Drill, score: Score, report: Path) -> list[Line]:
+    word = "as expected" if score.passed else "NOT as expected"
+    seconds = f"{score.contained_ms / 1000:.1f} s" if score.contained_ms >= 0 else "never"
+    lines: list[Line] = [
+        [f"DRILL {drill.name}: {word}"],
+        [f"Contained {seconds} after the command · {score.proven} of {score.steps} steps proven"],
+        [f"False done {len(score.false_done)} · artefacts {score.artefacts}"],
+    ]
+    lines.extend([f"  ! {text}"] for text in (*score.false_done, *score.differences))
+    lines.extend([[f"Report    {report}"], ["Next      irkit lab up                 the same world, to try things in"]])
+    lines.append(["          irkit playbook show compromised-pod"])
+    lines.append(["          irkit --help"])
+    return lines
+
+
+def _home() -> Path:
+    home = os.environ.get("XDG_STATE_HOME") or str(Path("~").expanduser() / ".local" / "state")
+    return Path(home) / "irkit"
