@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -49,7 +50,7 @@ def drill_run(
     process = load_lab()
     drill = drills.load(name)
     where = folder or _home() / "drills" / f"{name}-{now()[:19].replace(':', '').replace('-', '')}"
-    own.show([[f"DRILL {drill.title}"], [""], [drill.story], [""]], lab=True)
+    own.show([[f"DRILL {drill.title}"], [""], *([line] for line in wrap(drill.story, 78)), [""]], lab=True)
     info = process.up(where, _seed(drill))
     try:
         inside = replace(own, config=str(info.config), state="", context="", cluster="", _settings=None, _app=None)
