@@ -105,7 +105,7 @@ def test_what_was_there_from_the_start_has_its_makers(lab: LabServer) -> None:
         managers[doc["kind"], meta["name"].split("-")[0]] = [
             (each["manager"], each.get("subresource", "")) for each in meta["managedFields"]
         ]
-        assert {each["time"] for each in meta["managedFields"]} == {meta["creationTimestamp"]}
+        assert {each["time"] for each in meta["managedFields"]} <= {meta["creationTimestamp"]}
     assert managers["Pod", "bare"] == [("kubectl-create", ""), ("kubelet", "status")]
     assert managers["Pod", "web"] == [("kube-controller-manager", ""), ("kubelet", "status")]
     assert managers["Service", "web"] == [("kubectl-create", ""), ("kube-controller-manager", "status")]
