@@ -13,11 +13,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import orjson
-
 from irkit.actions.catalog import Catalog
 from irkit.playbook import load_playbook
-from irkit.playbook.schema import playbook_schema
+from irkit.playbook.schema import render_schema
 from irkit.views.pages import action_page, index_page, step_table
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -66,8 +64,7 @@ def generated() -> Iterator[tuple[Path, str]]:
     yield ACTIONS / "README.md", index_page(specs)
     for spec in specs:
         yield ACTIONS / f"{spec.id}.md", action_page(spec)
-    schema = orjson.dumps(playbook_schema(catalog), option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS)
-    yield PLAYBOOKS / "playbook.schema.json", schema.decode() + "\n"
+    yield PLAYBOOKS / "playbook.schema.json", render_schema(catalog)
     readme = ROOT / "README.md"
     yield readme, with_block(readme, "help", f"```\n$ irkit --help\n{help_text()}```")
     for runbook in sorted(RUNBOOKS.glob("*.md")):
