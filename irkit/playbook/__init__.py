@@ -6,7 +6,7 @@ May not: I/O beyond shipped files, a client, the engine, anything about one part
 
 from __future__ import annotations
 
-from irkit.playbook.check import lint, load_playbook
 from irkit.playbook.diagnostics import Diagnostic
+from irkit.playbook.linter import lint, load_playbook
 
 __all__ = ["Diagnostic", "lint", "load_playbook"]

@@ -1,23 +1,27 @@
 """From a checked playbook's arguments to values, at run time. Pure.
 
-`${steps.X.NAME}` of a step with `for_each` is the list of its children's values.
+`${steps.X.NAME}` of a step with `for_each` is the list of its children's values, in the order of the items.
+A step that failed under `on_failure: continue` gave no outputs: its dependants go on, and one that uses them is
+skipped.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from irkit.errors import UsageError
-from irkit.model.base import Json, canonical
+from irkit.model.base import MAX_SAFE_INTEGER, Json, Model, canonical
 from irkit.model.playbooks import Expr, Input, Playbook, Step
 from irkit.model.refs import NamespaceRef, NodeRef, PodRef, ServiceAccountRef, WorkloadRef
+from irkit.playbook.diagnostics import suggest
 
-REFERENCES: Mapping[str, type[BaseModel]] = {
+REFERENCES: Mapping[str, type[Model]] = {
     "pod": PodRef,
     "node": NodeRef,
     "namespace": NamespaceRef,
@@ -26,7 +30,12 @@ REFERENCES: Mapping[str, type[BaseModel]] = {
 }
 """Input types that are references."""
 
-_PLAIN: Mapping[str, type] = {"text": str, "integer": int, "boolean": bool}
+_PLAIN: Mapping[str, tuple[type, str]] = {
+    "text": (str, "text"), "integer": (int, "a whole number"), "boolean": (bool, "true or false")
+}  # fmt: skip
+KINDS: Mapping[str, type] = {**REFERENCES, **{name: kind for name, (kind, _) in _PLAIN.items()}}
+"""The type of an input's value."""
+_UID = re.compile(r"[0-9A-Za-z-]{1,64}")  # what a step key holds between its brackets
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +61,13 @@ def resolve(
 def evaluate(expr: Expr, inputs: Mapping[str, Json], outputs: Mapping[str, Json], item: Json = None) -> Json | Missing:
     """The value that an expression stands for. Null is nothing."""
     head, *rest = expr.expr
+    if head == "steps" and rest[0] not in outputs:
+        return Missing(f"{expr} is empty: step `{rest[0]}` gave no outputs")
     value: Any = {"inputs": inputs, "steps": outputs, "item": item}[head]
     for name in rest:
         value = value.get(name) if isinstance(value, Mapping) else None
         if value is None:
-            return Missing(f"{expr} is empty")
+            break
     return Missing(f"{expr} is empty") if value is None else value
 
 
@@ -77,41 +88,66 @@ def expand(step: Step, inputs: Mapping[str, Json], outputs: Mapping[str, Json]) 
 
 def _identity(item: Json) -> str:
     uid = item.get("uid") if isinstance(item, dict) else None
-    return uid if isinstance(uid, str) and uid else hashlib.sha256(canonical(item)).hexdigest()[:16]
+    if isinstance(uid, str) and _UID.fullmatch(uid) is not None:
+        return uid
+    return hashlib.sha256(canonical(item)).hexdigest()[:16]
 
 
 def check_inputs(playbook: Playbook, given: Mapping[str, Json]) -> dict[str, Json]:
-    """The inputs of a run: what was given and the defaults, each of its declared type.
+    """The inputs of a run, whole: what was given and the defaults, each of its declared type.
 
-    Raises UsageError, naming all that is missing, unknown or of another type.
+    Raises UsageError, naming all that is missing, unknown or of another type; never a value.
     """
-    wrong: list[str] = []
     declared = {one.name: one for one in playbook.inputs}
-    wrong.extend(f"it takes no input `{name}`" for name in given if name not in declared)
+    wrong = []
+    for name in given:
+        if name not in declared:
+            near = suggest(name, declared, f"it takes: {', '.join(declared) or 'none'}")
+            wrong.append(f"it takes no input `{name[:40]}` ({near})")
     found: dict[str, Json] = {}
     for name, one in declared.items():
-        value = given.get(name, one.default)
+        value = given.get(name)
+        if value is None:
+            value = one.default
         if value is None:
             if one.required:
                 wrong.append(f"input `{name}` ({one.type}) is missing")
-            continue
-        problem = _problem(one, value)
-        if problem:
-            wrong.append(f"input `{name}`: {problem}")
-        found[name] = value
+        elif problem := input_problem(one, value):
+            wrong.append(f"input `{name}` {problem}")
+        else:
+            reference = REFERENCES.get(one.type)
+            found[name] = value if reference is None else reference.parse(value).dump()
     if wrong:
         msg = f"playbook {playbook.name}: {'; '.join(wrong)}"
         raise UsageError(msg, did="nothing was run", hint=f"irkit playbook show {playbook.name}")
     return found
 
 
-def _problem(one: Input, value: Json) -> str:
-    reference = REFERENCES.get(one.type)
-    if reference is None:
-        return "" if type(value) is _PLAIN[one.type] else f"must be {one.type}"
+def input_problem(one: Input, value: Json) -> str:
+    """Why a value is not of the input's type, or "" where it is."""
+    if one.type in _PLAIN:
+        kind, words = _PLAIN[one.type]
+        if type(value) is not kind:
+            return f"must be {words}"
+        if isinstance(value, int) and abs(value) > MAX_SAFE_INTEGER:
+            return "must be within 2^53"
+        return "" if _encodable(value) else "must be UTF-8"
+    reference = REFERENCES[one.type]
     try:
-        reference.model_validate(value, strict=False)
+        reference.parse(value)
+    except TypeError:
+        return f"must be a {one.type}: it has no JSON form"
     except ValidationError as error:
         first = error.errors()[0]
-        return f"must be a {one.type}: {'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+        where = ".".join(str(part) for part in first["loc"])[:80]
+        return f"must be a {one.type}: {where + ': ' if where else ''}{first['msg']}"
     return ""
+
+
+def _encodable(value: Json) -> bool:
+    """Whether a text can be written at all: an argument that was no UTF-8 arrives with lone surrogates."""
+    try:
+        str(value).encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -2,272 +2,221 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from types import MappingProxyType
 from typing import Any, get_args
 
-import durationpy
-
-from irkit.model.base import Json
 from irkit.model.playbooks import Expr, Input, InputType, Playbook, Step
-from irkit.playbook.diagnostics import Problems
+from irkit.playbook.arguments import Arguments
+from irkit.playbook.diagnostics import Place, Problems
+from irkit.playbook.reading import Reading
 from irkit.playbook.yamltree import Node
 
 API_VERSION = "irkit.dev/v1alpha1"
 MAX_STEPS = 200
-_EXPR = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_.-]*)\}")
-_ID = re.compile(r"[a-z][a-z0-9-]{0,40}")
-_INPUT = re.compile(r"[a-z][a-z0-9_]{0,40}")
-_STEP_KEYS = (
-    "id", "uses", "with", "needs", "for_each", "timeout", "approval", "on_failure", "accept_loss",
-)  # fmt: skip
+DEFAULT_TIMEOUT = 300
+APPROVALS = ("default", "required", "never")
+ON_FAILURE = ("stop", "continue")
+INPUT_TYPES: tuple[str, ...] = get_args(InputType)
+ID_FORM = r"[a-z][a-z0-9-]{0,40}"
+INPUT_FORM = r"[a-z][a-z0-9_]{0,40}"
+
+TOP_KEYS: Mapping[str, str] = MappingProxyType({
+    "apiVersion": "The version of this language.",
+    "kind": "What the file is.",
+    "metadata": "Name and purpose.",
+    "spec": "What is done.",
+})  # fmt: skip
+METADATA_KEYS: Mapping[str, str] = MappingProxyType({
+    "name": "What commands, routes and journals call it.",
+    "title": "One line for people.",
+    "description": "What it does, and what it does not.",
+})  # fmt: skip
+SPEC_KEYS: Mapping[str, str] = MappingProxyType({
+    "inputs": "What must be known before it starts.",
+    "steps": "What is done. Steps that do not need each other run side by side.",
+    "finally": "Steps that run after all others have ended, however they ended.",
+})  # fmt: skip
+INPUT_KEYS: Mapping[str, str] = MappingProxyType({
+    "type": "A kind of object in the cluster, or a plain value.",
+    "description": "What is meant, for the person who is asked for it.",
+    "default": "The value where none is given.",
+    "required": "Whether a run needs it; true where there is no default. A step that uses an empty one is skipped.",
+})  # fmt: skip
+STEP_KEYS: Mapping[str, str] = MappingProxyType({
+    "id": "The step's name in this playbook.",
+    "uses": "The action.",
+    "with": "The action's parameters: values, or ${inputs.NAME}, ${steps.ID.OUTPUT}, ${item} for a whole one.",
+    "needs": "Steps that must have ended well before this one begins.",
+    "for_each": "An expression that gives a list: the step runs once for each ${item}. Later steps see, for each "
+    "output, the list of all values.",
+    "timeout": "How long it may take, waiting included: 90s, 10m, 1h30m. Default 5m.",
+    "approval": "default: where the action or the configuration asks for one. required: always. never: not for "
+    "this step, which needs accept_loss where something can be destroyed.",
+    "on_failure": "stop: steps that need this one are skipped where it fails. continue: they go on as if it had "
+    "succeeded, without its outputs.",
+    "accept_loss": "Why evidence may be destroyed here before it was captured. It is journaled and shown.",
+})  # fmt: skip
+_ID = re.compile(ID_FORM)
+_INPUT = re.compile(INPUT_FORM)
+_MISSING = Node(None, (1, 1))
+
+
+@dataclass(slots=True)
+class StepPlace:
+    """Where a step's parts stand. `wrong` names arguments that were reported already."""
+
+    at: Place
+    parts: Mapping[str, Node]
+    arguments: Mapping[str, Node]
+    wrong: set[str]
+
+    def of(self, key: str) -> Place:
+        """The place of a key's value, or of the step."""
+        return self.parts[key].at if key in self.parts else self.at
 
 
 @dataclass(slots=True)
 class Places:
-    """Where things stand in the file, for the linter's later rules."""
+    """Where things stand in the file, for the linter's rules."""
 
-    steps: dict[str, tuple[int, int]] = field(default_factory=dict)
-    keys: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)  # (step id, key) -> value's place
-    arguments: dict[tuple[str, str], Node] = field(default_factory=dict)
-    inputs: dict[str, tuple[int, int]] = field(default_factory=dict)
+    steps: dict[str, StepPlace] = field(default_factory=dict)
+    inputs: dict[str, Place] = field(default_factory=dict)
+    defaults: dict[str, Node] = field(default_factory=dict)
+    unreadable: set[str] = field(default_factory=set)  # names whose own fault was reported: no second complaint
 
 
 class Grammar:
-    """Reads one file's tree. Every method reports and goes on."""
+    """Reads one file's tree. Every method reports and goes on, so that one fault does not hide the next."""
 
     def __init__(self, problems: Problems) -> None:
         self.problems = problems
+        self.read = Reading(problems)
+        self.values = Arguments(problems)
         self.places = Places()
 
-    def playbook(self, root: Node) -> Playbook | None:
-        """The playbook, or None where its frame is not one."""
-        top = self.mapping(root, "a playbook", ("apiVersion", "kind", "metadata", "spec"))
-        self.fixed(top, "apiVersion", API_VERSION, root)
-        self.fixed(top, "kind", "Playbook", root)
-        metadata_node, spec_node = top.get("metadata"), top.get("spec")
-        if metadata_node is None or spec_node is None:
-            missing = "metadata" if metadata_node is None else "spec"
-            self.problems.add(root.at, f"`{missing}` is missing", "see `irkit playbook schema`")
-            return None
-        metadata = self.mapping(metadata_node, "metadata", ("name", "title", "description"))
-        name = self.word(metadata.get("name"), metadata_node, "metadata.name", _ID)
-        spec = self.mapping(spec_node, "spec", ("inputs", "steps", "finally"))
+    def playbook(self, root: Node) -> Playbook:
+        """The playbook as far as it can be read; it is not one where `problems` has errors."""
+        top = self.read.mapping(root, "a playbook", TOP_KEYS)
+        self.read.fixed(top.get("apiVersion"), root.at, "apiVersion", API_VERSION)
+        self.read.fixed(top.get("kind"), root.at, "kind", "Playbook")
+        for key in ("metadata", "spec"):
+            if key not in top:
+                self.problems.add(root.at, f"`{key}` is missing", "see `irkit playbook schema`")
+        about = top.get("metadata", _MISSING)
+        metadata = self.read.mapping(top.get("metadata"), "`metadata`", METADATA_KEYS)
+        name = "" if about is _MISSING else self.read.word(metadata.get("name"), about.at, "`metadata.name`", _ID)
+        spec = self.read.mapping(top.get("spec"), "`spec`", SPEC_KEYS)
         inputs = self.inputs(spec.get("inputs"))
         steps = [*self.steps(spec.get("steps"), always=False), *self.steps(spec.get("finally"), always=True)]
-        if not steps:
-            self.problems.add(spec_node.at, "there are no steps", "say at least one under `steps`")
-        if len(steps) > MAX_STEPS:
-            self.problems.add(spec_node.at, f"{len(steps)} steps are more than {MAX_STEPS}", "use `for_each`")
-        if self.problems.errors:
-            return None
-        title = self.text(metadata.get("title"), "metadata.title") or name
-        description = self.text(metadata.get("description"), "metadata.description")
-        return Playbook(name=name, title=title, description=description, inputs=inputs, steps=tuple(steps))
+        if "spec" in top and isinstance(top["spec"].value, dict) and "steps" not in top["spec"].keys:
+            self.problems.add(top["spec"].at, "there are no steps", "say at least one under `steps`")
+        title = self.read.text(metadata.get("title"), "`title`") or name
+        description = self.read.text(metadata.get("description"), "`description`")
+        return Playbook(name=name or "unnamed", title=title, description=description, inputs=inputs, steps=tuple(steps))
 
-    # -- parts -------------------------------------------------------------------------------------
+    # -- inputs ------------------------------------------------------------------------------------
 
     def inputs(self, node: Node | None) -> tuple[Input, ...]:
         """The playbook's parameters."""
-        found: list[Input] = []
-        if node is None:
-            return ()
-        kinds = get_args(InputType)
-        for name, one in self.mapping(node, "inputs", None).items():
-            self.places.inputs[name] = one.at
-            if _INPUT.fullmatch(name) is None:
-                self.problems.add(one.at, f"`{name[:40]}` is no name of an input", "lower case, digits, underscores")
-                continue
-            parts = self.mapping(one, f"input {name}", ("type", "description", "default", "required"))
-            kind = self.choice(parts.get("type"), one, "type", kinds)
-            if kind is None:
-                continue
-            required = parts["required"].value if "required" in parts else "default" not in parts
-            if not isinstance(required, bool):
-                self.problems.add(parts["required"].at, "`required` must be true or false")
-                continue
-            default = self.literal(parts["default"]) if "default" in parts else None
-            description = self.text(parts.get("description"), "description")
-            given: Any = {"name": name, "type": kind, "description": description, "default": default}
-            found.append(Input(**given, required=required))
-        return tuple(found)
+        named = self.read.mapping(node, "`inputs`", None)
+        return tuple(one for name, value in named.items() if node and (one := self.input(name, node.keys[name], value)))
+
+    def input(self, name: str, at: Place, node: Node) -> Input | None:
+        """One parameter."""
+        if _INPUT.fullmatch(name) is None:
+            self.problems.add(at, f"`{name[:40]}` is no name of an input", "lower-case letters, digits, underscores")
+            self.places.unreadable.add(f"inputs.{name}")
+            return None
+        parts = self.read.mapping(node, f"input `{name}`", INPUT_KEYS)
+        kind: Any = self.read.choice(parts.get("type"), "`type`", INPUT_TYPES)
+        if kind is None:
+            if isinstance(node.value, dict) and "type" not in node.keys:
+                self.problems.add(at, f"input `{name}` has no `type`", f"one of {', '.join(INPUT_TYPES)}")
+            self.places.unreadable.add(f"inputs.{name}")
+            return None
+        self.places.inputs[name] = at
+        default = parts.get("default")
+        value = None
+        if default is not None and self.values.literal(default):
+            value, self.places.defaults[name] = default.plain(), default
+        required = default is None
+        if "required" in parts:
+            required = self.read.flag(parts["required"], "`required`", otherwise=required)
+        about = self.read.text(parts.get("description"), "`description`")
+        return Input(name=name, type=kind, description=about, default=value, required=required)
+
+    # -- steps -------------------------------------------------------------------------------------
 
     def steps(self, node: Node | None, *, always: bool) -> list[Step]:
         """The steps of `steps` or `finally`."""
-        if node is None:
-            return []
-        if not isinstance(node.value, list):
-            self.problems.add(node.at, "steps are a list", "begin each with `- id: …`")
-            return []
-        return [step for one in node.value if (step := self.step(one, always=always)) is not None]
+        what = "`finally`" if always else "`steps`"
+        listed = self.read.items(node, what, "begin each step with `- id: NAME`")
+        if node is not None and node.value == []:
+            self.problems.add(node.at, f"{what} is empty", "say at least one step")
+        found = []
+        for one in listed:
+            if len(self.places.steps) >= MAX_STEPS:
+                self.problems.add(one.at, f"more than {MAX_STEPS} steps", "use `for_each`")
+                break
+            step = self.step(one, always=always)
+            if step is not None:
+                found.append(step)
+        return found
 
     def step(self, node: Node, *, always: bool) -> Step | None:
-        """One step."""
-        parts = self.mapping(node, "a step", _STEP_KEYS)
-        step_id = self.word(parts.get("id"), node, "id", _ID)
-        uses = self.text(parts.get("uses"), "uses")
-        if not uses:
-            self.problems.add(node.at, f"step `{step_id}` does not say what it `uses`", "see `irkit actions list`")
-        if not step_id or not uses:
+        """One step, or None where it cannot be named."""
+        parts = self.read.mapping(node, "a step", STEP_KEYS)
+        if not isinstance(node.value, dict):
+            return None
+        step_id = self.read.word(parts.get("id"), node.at, "`id`", _ID)
+        if not step_id:
+            if "id" in parts:
+                self.places.unreadable.add(f"steps.{parts['id'].value}")
             return None
         if step_id in self.places.steps:
-            first = self.places.steps[step_id][0]
+            first = self.places.steps[step_id].at[0]
             self.problems.add(parts["id"].at, f"step `{step_id}` stands twice", f"the first is in line {first}")
             return None
-        self.places.steps[step_id] = parts["id"].at
-        self.places.keys.update({(step_id, key): one.at for key, one in parts.items()})
-        arguments = self.arguments(step_id, parts.get("with"))
-        approval = self.choice(parts.get("approval"), None, "approval", ("default", "required", "never"))
-        on_failure = self.choice(parts.get("on_failure"), None, "on_failure", ("stop", "continue"))
+        named = self.read.mapping(parts.get("with"), "`with`", None)
+        arguments = {name: self.values.argument(value) for name, value in named.items()}
+        wrong = {name for name, (_, good) in arguments.items() if not good}
+        self.places.steps[step_id] = StepPlace(parts["id"].at, parts, named, wrong)
+        if "uses" not in node.keys:
+            self.problems.add(node.at, f'step "{step_id}" does not say what it uses', "see `irkit actions list`")
         given: Any = {
             "id": step_id,
-            "uses": uses,
-            "arguments": arguments,
-            "needs": self.needs(parts.get("needs")),
+            "uses": self.read.text(parts.get("uses"), "`uses`"),
+            "arguments": {name: value for name, (value, _) in arguments.items()},
+            "needs": self.needs(step_id, parts.get("needs")),
             "for_each": self.for_each(parts.get("for_each")),
-            "timeout": self.duration(parts.get("timeout"), 300),
-            "approval": approval or "default",
-            "on_failure": on_failure or "stop",
-            "accept_loss": self.text(parts.get("accept_loss"), "accept_loss"),
+            "timeout": self.read.duration(parts.get("timeout"), "`timeout`", DEFAULT_TIMEOUT),
+            "approval": self.read.choice(parts.get("approval"), "`approval`", APPROVALS) or "default",
+            "on_failure": self.read.choice(parts.get("on_failure"), "`on_failure`", ON_FAILURE) or "stop",
+            "accept_loss": self.read.text(parts.get("accept_loss"), "`accept_loss`").strip(),
             "always": always,
             "line": node.at[0],
         }
         return Step(**given)
 
-    def arguments(self, step_id: str, node: Node | None) -> dict[str, Expr | Json]:
-        """The `with` block: expressions and literals."""
-        if node is None:
-            return {}
-        found: dict[str, Expr | Json] = {}
-        for name, one in self.mapping(node, "with", None).items():
-            self.places.arguments[step_id, name] = one
-            found[name] = self.argument(one)
-        return found
-
-    def argument(self, node: Node) -> Expr | Json:
-        """`${...}` as a whole, or a literal."""
-        if isinstance(node.value, str) and "${" in node.value:
-            return self.expr(node)
-        return self.literal(node)
-
-    def literal(self, node: Node) -> Json:
-        """A literal without expressions inside: they stand for whole values only."""
-        self._no_expr(node)
-        value: Json = node.plain()
-        return value
-
-    def _no_expr(self, node: Node) -> None:
-        if isinstance(node.value, str) and "${" in node.value:
-            self.problems.add(node.at, "`${` inside a larger value", "an expression stands for a whole argument")
-        elif isinstance(node.value, float):
-            self.problems.add(node.at, "a number with a fraction", "use whole numbers")
-        elif isinstance(node.value, dict):
-            if set(node.value) == {"expr"}:
-                self.problems.add(node.at, "an object whose only key is `expr`", "name the key otherwise")
-            for one in node.value.values():
-                self._no_expr(one)
-        elif isinstance(node.value, list):
-            for one in node.value:
-                self._no_expr(one)
-
-    def expr(self, node: Node) -> Expr | None:
-        """A `${...}` that is the whole value."""
-        found = _EXPR.fullmatch(str(node.value))
-        if found is None:
-            remedy = "write just ${inputs.NAME}, ${steps.ID.OUTPUT} or ${item}; there is no text templating"
-            self.problems.add(node.at, "an expression must be the whole value", remedy)
-            return None
-        path = tuple(found[1].split("."))
-        shapes = {"inputs": 2, "steps": 3, "item": 1}
-        if path[0] not in shapes or len(path) < shapes[path[0]] or not all(path):
-            self.problems.add(node.at, f"`{node.value}` leads nowhere", "${inputs.NAME}, ${steps.ID.OUTPUT} or ${item}")
-            return None
-        return Expr(expr=path)
-
-    def needs(self, node: Node | None) -> tuple[str, ...]:
+    def needs(self, step_id: str, node: Node | None) -> tuple[str, ...]:
         """A list of step ids."""
-        if node is None:
-            return ()
-        if not isinstance(node.value, list) or not all(isinstance(one.value, str) for one in node.value):
-            self.problems.add(node.at, "`needs` is a list of step ids", "needs: [scope]")
-            return ()
-        return tuple(one.value for one in node.value if self.word(one, one, "needs", _ID))
+        found: list[str] = []
+        for one in self.read.items(node, "`needs`", "write `needs: [scope]`"):
+            need = self.read.word(one, one.at, "what a step needs", _ID)
+            if need in found:
+                self.problems.add(one.at, f'step "{step_id}" needs `{need}` twice', "once is enough", warning=True)
+            elif need:
+                found.append(need)
+        return tuple(found)
 
     def for_each(self, node: Node | None) -> Expr | None:
         """An expression that gives a list."""
         if node is None:
             return None
-        if not isinstance(node.value, str):
-            self.problems.add(node.at, "`for_each` is an expression", "for_each: ${steps.scope.siblings}")
+        if not isinstance(node.value, str) or "${" not in node.value:
+            self.problems.add(node.at, "`for_each` must be an expression", "such as ${steps.scope.siblings}")
             return None
-        return self.expr(node)
-
-    def duration(self, node: Node | None, default: int) -> int:
-        """Whole seconds of a duration such as 90s, 10m, 1h30m."""
-        if node is None:
-            return default
-        seconds = 0.0
-        if isinstance(node.value, str):
-            try:
-                parsed: timedelta = durationpy.from_str(node.value)
-                seconds = parsed.total_seconds()
-            except (durationpy.DurationError, ValueError, OverflowError):
-                seconds = 0.0
-        longest = 86400
-        if not 1 <= seconds <= longest or seconds != int(seconds):
-            self.problems.add(node.at, "not a duration between 1s and 24h", "write 90s, 10m or 1h30m")
-            return default
-        return int(seconds)
-
-    # -- pieces ------------------------------------------------------------------------------------
-
-    def mapping(self, node: Node, what: str, known: Collection[str] | None) -> Mapping[str, Node]:
-        """The node's keys; unknown ones are reported with the nearest known."""
-        if not isinstance(node.value, dict):
-            self.problems.add(node.at, f"{what} must be a mapping", "key: value")
-            return {}
-        for key in node.value:
-            if known is not None and key not in known:
-                near = difflib.get_close_matches(key, known, n=1)
-                remedy = f"did you mean `{near[0]}`?" if near else f"known here: {', '.join(known)}"
-                self.problems.add((node.keys or {}).get(key, node.at), f"unknown key `{key[:40]}` in {what}", remedy)
-        return node.value
-
-    def text(self, node: Node | None, what: str) -> str:
-        """A string, or "" where it is missing."""
-        if node is None:
-            return ""
-        if not isinstance(node.value, str):
-            self.problems.add(node.at, f"`{what}` must be text", "quote it")
-            return ""
-        return node.value
-
-    def word(self, node: Node | None, parent: Node, what: str, form: re.Pattern[str]) -> str:
-        """A name of the given form."""
-        if node is None:
-            self.problems.add(parent.at, f"`{what}` is missing")
-            return ""
-        if not isinstance(node.value, str) or form.fullmatch(node.value) is None:
-            self.problems.add(node.at, f"`{what}` must be lower-case letters, digits and dashes")
-            return ""
-        return node.value
-
-    def choice(self, node: Node | None, parent: Node | None, what: str, known: tuple[str, ...]) -> str | None:
-        """One of a few words."""
-        if node is None:
-            if parent is not None:
-                self.problems.add(parent.at, f"`{what}` is missing", f"one of {', '.join(known)}")
-            return None
-        if node.value not in known:
-            self.problems.add(node.at, f"`{what}` must be one of {', '.join(known)}")
-            return None
-        return str(node.value)
-
-    def fixed(self, top: Mapping[str, Node], key: str, value: str, root: Node) -> None:
-        """A key that can have one value only."""
-        node = top.get(key)
-        if node is None or node.value != value:
-            self.problems.add(node.at if node else root.at, f"`{key}` must be {value}")
+        return self.values.expression(node)
