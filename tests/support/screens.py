@@ -10,7 +10,7 @@ from irkit.actions.api import ActionSpec, Defaults, NoOutputs
 from irkit.actions.catalog import Catalog
 from irkit.journal.blobs import Blobs
 from irkit.model import records as r
-from irkit.model.base import Model, canonical
+from irkit.model.base import Json, Model, canonical
 from irkit.model.findings import Finding
 from irkit.model.kube import PODS
 from irkit.model.plans import Verdict
@@ -105,7 +105,7 @@ def asked(step: str, reason: str = "it is destructive") -> r.ApprovalAsked:
 def wrote(step: str, *, failed: bool = False, verb: str = "patch", name: str = "web-1") -> list[r.AnyBody]:
     """An effect, intended and ended."""
     key = f"{step}.0.apply.e"
-    call = {
+    call: dict[str, Json] = {
         "type": "kube", "verb": verb, "resource": PODS.dump(), "namespace": "shop", "object": name, "name": "e",
         "body": [{"op": "add", "path": "/x", "value": name}],
     }  # fmt: skip

@@ -224,7 +224,7 @@ def test_flags_may_not_contradict_the_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("flags", [{"cluster": "nope"}, {"cluster": ARN}, {"cluster": "arn:x", "context": "y"}])
-def test_a_cluster_that_cannot_be_reached_is_a_usage_error(tmp_path: Path, flags: dict[str, str]) -> None:
+def test_a_cluster_that_cannot_be_reached_is_a_usage_error(tmp_path: Path, flags: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
         load(tmp_path, **flags)
 

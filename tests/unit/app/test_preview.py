@@ -12,6 +12,7 @@ from irkit.app.preview import Preview, preview
 from irkit.app.runs import App, Ask, Parts
 from irkit.engine.guard import Limits
 from irkit.errors import Denied, UsageError
+from irkit.model.base import Json
 from irkit.model.doc import Doc
 from irkit.model.effects import Access, Resource
 from irkit.model.kube import PODS, RESOURCES
@@ -106,7 +107,7 @@ def pod_of(memory: Memory) -> PodRef:
 def planned(folder: Path, memory: Memory, source: bytes = BOOK, limits: Limits | None = None) -> Preview:
     app = App(folder, "ada", Parts(connect=lambda _cluster, _agent: memory), limits=limits)  # type: ignore[arg-type, return-value]  # reads only, on purpose
     pod = pod_of(memory)
-    inputs = {"pod": pod.dump()}
+    inputs: dict[str, Json] = {"pod": pod.dump()}
     return preview(app, Ask(pod, source, "book.yaml", inputs, asked="2026-11-20T03:00:00.000000Z"))
 
 

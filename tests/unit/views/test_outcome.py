@@ -94,7 +94,7 @@ def test_no_bad_contain_step_is_ever_called_contained(tmp_path: Path, status: An
 
 def test_an_undo_says_whether_it_took_everything_back(tmp_path: Path) -> None:
     book = playbook(("undo-isolate", "contain"), ("undo-label", "protect"))
-    bodies = [closed("undo-isolate", "proven"), closed("undo-label", "proven"), ended()]
+    bodies: list[r.AnyBody] = [closed("undo-isolate", "proven"), closed("undo-label", "proven"), ended()]
     case, view = case_file(tmp_path / "a", book, bodies, mode="undo")
     assert lead(view).words == "Taken back."
     assert exit_status(case.state, view) == 0

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from irkit.views.progress import json_safe
-from irkit.views.terminal import Span, cells, clip, commands, field, hanging, neutral, pad, paint, wrap
+from irkit.views.terminal import Line, Span, cells, clip, commands, field, hanging, neutral, pad, paint, wrap
 
 HOSTILE = st.text(
     st.one_of(st.characters(), st.sampled_from("\x1b\x07\r\n\t\x9b\u202e\u2066\u200b\ufeff\u2028\U000e0041"))
@@ -50,7 +50,7 @@ def test_what_it_looks_like(hostile: str, shown: str) -> None:
 
 @given(HOSTILE, HOSTILE, st.booleans())
 def test_a_painted_screen_holds_only_our_own_escapes(one: str, two: str, lab: bool) -> None:
-    lines = [*field(one, two), *hanging(one, two), *commands(one, [two]), [Span(one, "bad"), two]]
+    lines: list[Line] = [*field(one, two), *hanging(one, two), *commands(one, [two]), [Span(one, "bad"), two]]
     text = paint(lines, colour=False, lab=lab)
     assert active(text.replace("\n", "")) == set()
     assert text.count("\n") >= len(lines)
