@@ -102,7 +102,6 @@ def walk(file: BinaryIO, case: str, trusted: Mapping[int, str], wanted: Collecti
         line = b""
     if before and not before.endswith(b"\n"):  # a torn or overlong line that happens to be JSON: not one of the chain
         file.seek(-len(line), os.SEEK_CUR)
-        chain.at.pop(seq, None)
         line, prev, seq = before, found, seq - 1
     elif seq == stop:
         chain.at[seq] = prev

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from irkit.errors import CaseBusy, JournalCorrupt, JournalError
-from irkit.journal.durable import failure, write_all
+from irkit.journal.durable import failure, write_all, write_file
 from irkit.journal.store import FileJournal, read_journal
 from irkit.journal.verify import verify
 from irkit.model.ports import JournalStore
@@ -425,6 +425,13 @@ def test_a_failed_blob_leaves_nothing_behind(tmp_path: Path) -> None:
         with pytest.raises(JournalError, match=r"blob .* cannot be written"):
             journal.put_blob(b"x")
         assert [] == list((journal.folder / "gone").iterdir())
+
+
+def test_a_file_that_cannot_be_put_in_place_leaves_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / "name" / "full").mkdir(parents=True)
+    with pytest.raises(OSError):
+        write_file(tmp_path / "name", b"x")
+    assert ["name"] == [path.name for path in tmp_path.iterdir()]
 
 
 def test_an_unknown_system_error_is_told_in_the_systems_words() -> None:

@@ -173,6 +173,8 @@ def test_a_body_in_a_blob_is_looked_into(case: Bench) -> None:
         ("findings/a.json", b"evidence!", "has not the size that was recorded"),
         ("findings/none", b"evidence", "is missing"),
         ("findings", b"evidence", "cannot be read"),
+        ("..", b"evidence", "cannot be read"),
+        ("findings/../../journal.jsonl", b"evidence", "is not below the case's folder"),
         ("../journal.jsonl", b"evidence", "is not below the case's folder"),
         ("/etc/hostname", b"evidence", "is not below the case's folder"),
         ("", b"evidence", "is not below the case's folder"),
@@ -214,6 +216,19 @@ def test_the_earliest_head_that_disagrees_is_named_be_it_held_or_local(case: Ben
     (case.folder / "heads" / "4.note").unlink()
     assert ["head: heads/12.note: only 10 of the 12 records that were signed are here"] == case.faults()
     assert 10 == case.verify().first_missing
+
+
+def test_a_head_tells_which_side_of_the_last_break_was_changed(case: Bench) -> None:
+    *stored, last = lines(case.folder)
+    before, prev, after = last.partition(b'"prev":"')
+    changed = before + prev + b"0000" + after[4:]
+    path = case.folder / "journal.jsonl"
+    path.write_bytes(b"".join(stored) + changed)
+    assert [9] == [fault.seq for fault in case.verify(case.note()).faults]  # the head of nine vouches for the eighth
+    path.write_bytes(b"".join(stored[:-1]) + stored[-1].replace(b'"time":"2026', b'"time":"2027') + last)
+    report = case.verify(case.note())
+    assert report.first_bad is not None
+    assert 8 == report.first_bad.seq
 
 
 def test_a_signature_that_does_not_fit_is_named_and_accuses_nobody_else(case: Bench) -> None:
