@@ -122,7 +122,9 @@ class PointedEvidence:
         self._points = points
 
     def find(self, key: str) -> Artefact | None:
-        return self._inner.find(key)
+        found = self._inner.find(key)
+        self._points.say(f"look GET artefact {key}")
+        return found
 
     def put(self, effect: Store, chunks: Iterable[bytes]) -> Artefact:
         name = self._points.calls.get(("STORE", effect.key))
