@@ -39,9 +39,9 @@ class Diagnostic:
 
 
 class Problems:
-    """Collects diagnostics of one file, so that all are reported at once."""
+    """Collects diagnostics of one file, so that all are reported at once. Without `data` there are no excerpts."""
 
-    def __init__(self, name: str, data: bytes) -> None:
+    def __init__(self, name: str = "", data: bytes = b"") -> None:
         self.name = name
         self._source = _BREAK.split(data.decode(errors="replace").removeprefix("\ufeff"))
         self._found: set[Diagnostic] = set()
@@ -68,7 +68,7 @@ class Problems:
         return tuple(found)
 
     def _excerpt(self, one: Diagnostic) -> str:
-        if one.line > len(self._source):
+        if one.line > len(self._source) or not self._source[one.line - 1]:
             return f"      {one.remedy}" if one.remedy else ""
         line, at = visible(self._source[one.line - 1]), one.column - 1
         start = max(0, at - WIDTH * 2 // 3) if len(line) > WIDTH else 0

@@ -120,7 +120,7 @@ def _syntax(error: yaml.YAMLError, text: str, problems: Problems) -> None:
             problems.add((number, indent.index("\t") + 1), "a tab where YAML wants spaces", "indent with spaces")
             return
     what = getattr(error, "problem", None) or "it cannot be read"
-    problems.add(at, f"not YAML: {what}", "check quotes, colons and indentation around here")
+    problems.add(at, f"the file is not YAML: {what}", "check quotes, colons and indentation around here")
 
 
 class _Tree:
