@@ -26,6 +26,7 @@ STORED = r.EffectIntended(
         pytest.param([*ALL_PROVEN, ended()], "", 0, id="all proven"),
         pytest.param([*ALL_PROVEN[:2], closed("isolate", "unproven"), ended()], "", 4, id="unproven"),
         pytest.param([*ALL_PROVEN[:2], closed("isolate", "leaky"), ended()], "", 4, id="leaky"),
+        pytest.param([*ALL_PROVEN[1:], closed("scope", "skipped"), ended()], "", 4, id="skipped alone"),
         pytest.param([*ALL_PROVEN[:2], closed("isolate", "failed"), ended("partial")], "", 4, id="failed"),
         pytest.param([closed("scope", "failed"), closed("label", "skipped"), closed("isolate", "skipped"), ended()],
                      "", 4, id="failed and skipped"),

@@ -21,7 +21,7 @@ from irkit.views.final import final_screen
 from irkit.views.progress import JsonProgress, LiveProgress, PlainProgress, choose
 from irkit.views.report import build_report, report_json
 from irkit.views.report_html import report_html
-from irkit.views.report_markdown import report_markdown
+from irkit.views.report_markdown import code, report_markdown, text
 from irkit.views.status import case_lines, cases_lines
 from irkit.views.terminal import cells, paint
 from tests.support.screens import CASE, WHO, asked, case_file, closed, ended, parked, playbook, records, wrote
@@ -154,6 +154,26 @@ def test_markdown_gets_no_line_and_no_html_from_a_payload(tmp_path: Path, payloa
     assert text.count("\n") == calm.count("\n")
     assert active(text) == set()
     assert all(line.count("\\<") + line.count("`") > 0 for line in text.split("\n") if "<script" in line.lower())
+
+
+@pytest.mark.parametrize(
+    ("raw", "escaped"),
+    [
+        ("[a](javascript:b)", r"\[a\]\(javascript\:b\)"),
+        ("<img src=x>", r"\<img src=x\>"),
+        ("a|b `c` **d**", r"a\|b \`c\` \*\*d\*\*"),
+        ("# x", r"\# x"),
+    ],
+)
+def test_markdown_text_is_never_markup(raw: str, escaped: str) -> None:
+    assert text(raw) == escaped
+
+
+@pytest.mark.parametrize(
+    ("raw", "span"), [("a", "`a`"), ("a`b", "`` a`b ``"), ("``", "``` `` ```"), ("a|b", r"`a\|b`")]
+)
+def test_a_markdown_code_span_cannot_be_left(raw: str, span: str) -> None:
+    assert code(raw) == span
 
 
 def test_json_report_is_json_and_inert(tmp_path: Path) -> None:
