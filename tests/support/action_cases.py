@@ -76,7 +76,7 @@ class ActionCase:
 
 def strict(kind: type, value: Any) -> Any:
     """A dataclass from JSON: exact types, no unknown keys."""
-    built = TypeAdapter(kind).validate_json(json.dumps(value), strict=True)
+    built: Any = TypeAdapter(kind).validate_json(json.dumps(value), strict=True)
     known = TypeAdapter(kind).dump_python(built, mode="json")
     _no_extra(value, known, kind.__name__)
     return built
@@ -116,7 +116,7 @@ def _check(plan: Plan, expect: dict[str, Any], target: str) -> Iterator[str]:
         assert isinstance(plan, Refuse)
         got = {"drift": [_drift(one) for one in plan.drift]}
         texts = {"why_contains": plan.why, "hint_contains": plan.hint}
-    defaults = {"originals": {}, "after": {}, "impact": [], "outputs": None, "drift": []}
+    defaults: dict[str, Any] = {"originals": {}, "after": {}, "impact": [], "outputs": None, "drift": []}
     for key in sorted(set(expect) - set(got) - set(texts)):
         yield f"expect.{key} means nothing for this plan"
     for key, value in got.items():

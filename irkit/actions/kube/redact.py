@@ -14,7 +14,7 @@ from typing import Any
 
 from irkit.errors import Malformed
 
-_WORDS = r"(?:passw(?:or)?d|passphrase|pwd|secret|token|credential|api[-_.]?key|private[-_.]?key|auth)"
+_WORDS = r"(?:passw(?:or)?d|passphrase|pwd|secret|token|credential|api[-_.]?key|(?:private|auth|access)[-_.]?key)"
 _SECRETISH = re.compile(_WORDS, re.IGNORECASE)
 _NAME = rf"[\w.-]{{0,40}}?{_WORDS}[\w.-]{{0,40}}"  # bounded: a hostile text must not cost quadratic time
 _FLAG = re.compile(rf"^(?P<before>{_NAME}=)(?P<value>.+)$", re.IGNORECASE | re.DOTALL)

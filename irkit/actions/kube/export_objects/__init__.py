@@ -29,6 +29,8 @@ from irkit.model.plans import Change, Plan, Receipts, Settled, Verdict
 from irkit.model.ports import Reader, Spooled
 from irkit.model.refs import PodRef
 
+_ONE_BY_ONE = (PODS, NODES, SERVICE_ACCOUNTS, *CONTROLLERS.values())
+_LISTED = (ROLE_BINDINGS, CLUSTER_ROLE_BINDINGS, NETWORK_POLICIES, SERVICES, EVENTS)
 _TAKES = 16
 """So many crashes in the same instant are no accident: the last take's key is then tried again."""
 
@@ -79,15 +81,8 @@ class ExportObjects(NoUndo):
         params=Params,
         outputs=Outputs,
         reads=(
-            *access(PODS, "get"),
-            *access(NODES, "get"),
-            *access(SERVICE_ACCOUNTS, "get"),
-            *(one for resource in CONTROLLERS.values() for one in access(resource, "get")),
-            *(
-                one
-                for resource in (ROLE_BINDINGS, CLUSTER_ROLE_BINDINGS, NETWORK_POLICIES, SERVICES, EVENTS)
-                for one in access(resource, "list")
-            ),
+            *(one for resource in _ONE_BY_ONE for one in access(resource, "get")),
+            *(one for resource in _LISTED for one in access(resource, "list")),
         ),
         writes=(Access(plane="evidence", group="", resource="artefacts", verb="create"),),
         risk="none",

@@ -1,0 +1,66 @@
+"""A cluster of raw dicts behind the reading ports: what `observe` sees, with no network and no client."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from irkit.model.doc import Doc
+from irkit.model.effects import Access, Resource
+from irkit.model.ports import Artefact, EvidenceReader, KubeReader, Listing, Spooled
+from irkit.model.refs import ClusterRef
+
+AS_OF = "2026-11-21T03:00:00Z"
+
+
+class MemoryKube:
+    """Objects by resource. `asked` is every read, in order."""
+
+    def __init__(self, objects: Mapping[Resource, Iterable[Any]]) -> None:
+        self.objects = {resource: list(items) for resource, items in objects.items()}
+        self.asked: list[tuple[str, str, str]] = []
+
+    def get(self, resource: Resource, name: str, namespace: str = "") -> Doc | None:
+        self.asked.append(("get", str(resource), name))
+        for item in self.objects.get(resource, []):
+            meta = item["metadata"]
+            if meta["name"] == name and (not resource.namespaced or meta["namespace"] == namespace):
+                return Doc(item, f"{resource} {name}")
+        return None
+
+    def list(self, resource: Resource, namespace: str = "", labels: Mapping[str, str] | None = None) -> Listing:
+        self.asked.append(("list", str(resource), namespace))
+        docs = [
+            Doc(item, f"one of {resource}")
+            for item in self.objects.get(resource, [])
+            if not namespace or item["metadata"]["namespace"] == namespace
+        ]
+        wanted = dict(labels or {}).items()
+        return Listing(tuple(doc for doc in docs if wanted <= doc.labels("metadata", "labels").items()), "100", AS_OF)
+
+    def access(self, wanted: Access, namespace: str = "", name: str = "") -> bool:
+        return True
+
+
+class MemoryReader:
+    """Implements the `Reader` port: one cluster, an evidence store, and what was spooled."""
+
+    def __init__(self, kube: MemoryKube, artefacts: Iterable[Artefact] = ()) -> None:
+        self.cluster = kube
+        self.artefacts = {one.key: one for one in artefacts}
+        self.spooled: dict[str, bytes] = {}
+
+    @property
+    def evidence(self) -> EvidenceReader:
+        return self
+
+    def find(self, key: str) -> Artefact | None:
+        return self.artefacts.get(key)
+
+    def kube(self, cluster: ClusterRef) -> KubeReader:
+        return self.cluster
+
+    def spool(self, name: str, chunks: Iterable[bytes]) -> Spooled:
+        self.spooled[name] = data = b"".join(chunks)
+        return Spooled(name, hashlib.sha256(data).hexdigest(), len(data))

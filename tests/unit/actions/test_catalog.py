@@ -1,0 +1,66 @@
+"""The catalog finds every action folder, and says what an unknown name may have meant."""
+
+from __future__ import annotations
+
+import pytest
+
+from irkit.actions.catalog import Catalog
+from irkit.errors import UsageError
+
+
+def test_the_built_in_actions_are_those_of_the_folders() -> None:
+    assert list(Catalog.builtin().actions) == [
+        "kube.cordon_node",
+        "kube.delete_pod",
+        "kube.export_objects",
+        "kube.isolate_pod",
+        "kube.label_node",
+        "kube.label_pod",
+        "kube.scope_pod",
+    ]
+
+
+def test_two_catalogs_share_nothing_that_can_be_changed() -> None:
+    with pytest.raises(TypeError):
+        Catalog.builtin().actions["x"] = None  # type: ignore[index]  # that it cannot be done is the point
+
+
+def test_an_action_is_found_by_its_id() -> None:
+    catalog = Catalog.builtin()
+
+    assert catalog.need("kube.label_pod") is catalog.get("kube.label_pod")
+    assert catalog.get("kube.nothing") is None
+    assert len(Catalog.of(catalog.need("kube.label_pod"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("wrong", "meant"),
+    [
+        ("kube.isolate-pod", "kube.isolate_pod"),
+        ("isolate_pod", "kube.isolate_pod"),
+        ("kube.lable_pod", "kube.label_pod"),
+        ("Kube.Delete_Pod", "kube.delete_pod"),
+    ],
+)
+def test_an_unknown_name_gets_its_nearest(wrong: str, meant: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        Catalog.builtin().need(wrong)
+
+    assert raised.value.hint.startswith(f"did you mean {meant}")
+
+
+@pytest.mark.parametrize("wrong", ["zzz", "", "x" * 100_000, "\x1b[2J"])
+def test_a_name_like_none_leads_to_the_list_and_is_not_repeated_raw(wrong: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        Catalog.builtin().need(wrong)
+
+    assert raised.value.hint == "irkit actions list"
+    assert "\x1b" not in raised.value.message
+    assert len(raised.value.message) < 120
+
+
+def test_two_actions_of_one_id_are_an_error() -> None:
+    action = Catalog.builtin().need("kube.label_pod")
+
+    with pytest.raises(ValueError, match="share an id"):
+        Catalog.of(action, action)

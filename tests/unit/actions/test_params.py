@@ -1,0 +1,72 @@
+"""Parameters are closed and strict: nothing hostile becomes a label."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from irkit.actions.catalog import Catalog
+from tests.support.action_cases import AnyAction
+from tests.support.action_shop import NODE, POD
+
+CATALOG = Catalog.builtin()
+
+
+def arguments(action: AnyAction) -> dict[str, Any]:
+    return {"pod": POD.dump()} if "pod" in action.spec.params.model_fields else {"node": NODE.dump()}
+
+
+@pytest.mark.parametrize("action", list(CATALOG), ids=lambda action: action.spec.id)
+def test_unknown_parameters_and_wrong_references_are_errors(action: AnyAction) -> None:
+    params = action.spec.params
+    good = arguments(action)
+    params.parse(good)
+
+    name = next(iter(good))
+    for wrong in ({**good, "extra": 1}, {}, {name: "shop/web-1"}, {name: {**good[name], "kind": "Workload"}}):
+        with pytest.raises(ValidationError):
+            params.parse(wrong)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        {"irkit.dev/case": "x"},
+        {"irkit.dev/mark": "x"},
+        {"a b": "x"},
+        {"": "x"},
+        {"a": "b\n"},
+        {"a\n": "b"},
+        {"a": "x" * 64},
+        {"x" * 64: "a"},
+        {"a/b/c": "x"},
+        {"a": "$(reboot)"},
+        {"a": 1},
+        {f"k{number}": "v" for number in range(17)},
+    ],
+)
+@pytest.mark.parametrize("action_id", ["kube.label_pod", "kube.label_node"])
+def test_what_is_no_label_or_is_irkits_own_is_refused(labels: dict[str, Any], action_id: str) -> None:
+    action = CATALOG.need(action_id)
+
+    with pytest.raises(ValidationError):
+        action.spec.params.parse({**arguments(action), "labels": labels})
+
+
+@pytest.mark.parametrize("labels", [{}, {"a": ""}, {"example.com/a_b.c-d": "X_y.z-1"}, {"a": "x" * 63}])
+def test_labels_that_kubernetes_takes_are_taken(labels: dict[str, str]) -> None:
+    action = CATALOG.need("kube.label_pod")
+
+    parsed = action.spec.params.parse({**arguments(action), "labels": labels})
+
+    assert parsed.dump()["labels"] == labels
+
+
+@pytest.mark.parametrize("seconds", [-1, 3601, 1.5, "30", True, None])
+def test_a_grace_period_is_whole_seconds_up_to_an_hour(seconds: Any) -> None:
+    action = CATALOG.need("kube.delete_pod")
+
+    with pytest.raises(ValidationError):
+        action.spec.params.parse({**arguments(action), "grace_seconds": seconds})
