@@ -135,7 +135,7 @@ def _members(doc: Doc, known: set[str]) -> None:
 
 def _tree(data: bytes, name: str) -> Node:
     """The file's tree, bounded before it is built. Raises ConfigError."""
-    problems = Problems()
+    problems = Problems(name, data)
     root = read_tree(data, problems)
     if root is None or problems.errors:
         found = problems.all[0]
