@@ -87,13 +87,10 @@ def playbook_lint(
 
 def playbook_schema() -> int:
     """The JSON Schema of playbooks, for editors."""
-    import orjson  # noqa: PLC0415 -- as above
-
     from irkit.actions.catalog import Catalog  # noqa: PLC0415 -- start-up time of --help
-    from irkit.playbook.schema import playbook_schema as schema  # noqa: PLC0415 -- as above
+    from irkit.playbook.schema import render_schema  # noqa: PLC0415 -- as above
 
-    text = orjson.dumps(schema(Catalog.builtin()), option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS)
-    sys.stdout.write(text.decode() + "\n")
+    sys.stdout.write(render_schema(Catalog.builtin()))
     return 0
 
 
