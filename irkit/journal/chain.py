@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 import orjson
 
-from irkit.journal.lines import FIELDS, LIMIT, Envelope, blob_of, envelope, genesis, line_hash
+from irkit.journal.lines import FIELDS, LIMIT, Envelope, envelope, genesis, line_hash
 
 NOTABLE = frozenset((
     "case.opened", "run.opened", "approval.asked", "artefact.stored", "journal.recovered", "sealed",
@@ -23,7 +23,6 @@ NOTABLE = frozenset((
 """Kinds of records that always speak of something outside their own line."""
 
 _MAX_RUNS = 10_000
-_FIELDS = len(FIELDS)
 
 Look = Callable[[int, int, str, Any, str], None]
 """Takes a notable record as it passes: seq, byte offset, kind, body, prev. Must not raise."""
@@ -80,7 +79,7 @@ def walk(file: BinaryIO, case: str, trusted: Mapping[int, str], wanted: Collecti
     chain = Chain()
     stops = iter(sorted(wanted))
     stop = next(stops, -1)
-    sha256, loads, notable = hashlib.sha256, orjson.loads, NOTABLE
+    sha256, loads, notable, fields, obj = hashlib.sha256, orjson.loads, NOTABLE, len(FIELDS), dict  # locals are fast
     for line in iter(partial(file.readline, LIMIT), b""):
         if seq == stop:
             chain.at[seq] = prev
@@ -89,13 +88,14 @@ def walk(file: BinaryIO, case: str, trusted: Mapping[int, str], wanted: Collecti
             value = loads(line)
             kind = value["kind"]
             body = value["body"]
-            if value["prev"] != prev or value["seq"] != seq or type(body) is not dict or len(value) != _FIELDS:
+            if value["prev"] != prev or value["seq"] != seq or type(body) is not obj or len(value) != fields:
                 break
-            if len(body) == 1 or kind in notable or (kind == "effect.intended" and blob_of(body.get("call"))):
+            if len(body) == 1 or kind in notable or (kind == "effect.intended" and len(body.get("call") or ()) == 1):
                 look(seq, file.tell() - len(line), kind, body, prev)
         except (ValueError, TypeError, KeyError):
             break
-        found, prev = prev, sha256(line).hexdigest()
+        found = prev
+        prev = sha256(line).hexdigest()
         seq += 1
         before = line
     else:
@@ -134,7 +134,8 @@ def _broken(file: BinaryIO, chain: Chain, at: _Break) -> None:
         chain.bad = Fault("record", found, seq, at.offset)
         runs.unreadable()
     elif found.prev == chain.head:
-        chain.bad = Fault("record", f"it is numbered {found.seq}, and it stands where {seq} must", seq, at.offset)
+        why = f"it is numbered {found.seq}, and it stands where {seq} must" if found.seq != seq else "its call is none"
+        chain.bad = Fault("record", why, seq, at.offset)
         runs.unreadable()
     elif found.seq == seq:
         chain.bad = _changed(at, chain, after)

@@ -412,6 +412,13 @@ def test_faults_are_counted_and_kept_in_bounds(tmp_path: Path) -> None:
     assert (300, 100) == (report.fault_count, len(report.faults))
 
 
+def test_an_intent_without_a_call_is_bad_and_one_of_a_newer_kind_is_not() -> None:
+    report = verify_bytes(chained(OPENING, ("effect.intended", b'{"call":1}'), ("note", b"{}")))
+    assert "record 1" in str(report.first_bad)
+    assert "its call is none" in str(report.first_bad)
+    assert 0 == verify_bytes(chained(OPENING, ("effect.intended", b"{}"), ("note", b"{}"))).fault_count
+
+
 def test_a_body_in_a_blob_that_is_no_object_is_named(tmp_path: Path) -> None:
     with opened(tmp_path) as journal:
         name = journal.put_blob(b"[1]")
