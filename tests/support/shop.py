@@ -29,6 +29,7 @@ def shop(replicas: int = 3) -> Seed:
                                     "env": {"API_KEY": CANARY},
                                 }
                             },
+                            "pods": {"xtra": {"image": "busybox:1"}},  # owned by nobody: the lab replaces no pods
                             "services": {"web": {"selector": {"app": "web"}, "port": 8080}},
                             "networkPolicies": {
                                 "allow-web": {

@@ -1,0 +1,242 @@
+"""The engine over the wire: faults, parking, approvals, fleets, and people who change their mind."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from irkit.app import clock
+from irkit.engine.guard import Limits
+from irkit.engine.perform import Closed, Parked
+from irkit.errors import Refused
+from irkit.journal.verify import verify
+from irkit.lab.faults import Fault
+from irkit.model import records as r
+from tests.e2e.stage import DELETE, ISOLATE, LABEL, Stage, book, verdicts
+
+pytestmark = [pytest.mark.timeout(120), pytest.mark.e2e]
+
+EACH = """\
+    - id: label
+      uses: kube.label_pod
+      for_each: ${steps.scope.siblings}
+      needs: [scope]
+      with: {pod: "${item}"}
+    - id: isolate
+      uses: kube.isolate_pod
+      for_each: ${steps.scope.siblings}
+      needs: [label]
+      with: {pod: "${item}"}
+"""
+SCOPE = '    - {id: scope, uses: kube.scope_pod, with: {pod: "${inputs.pod}"}}\n'
+
+
+def test_a_write_whose_answer_was_lost_is_looked_for_and_adopted(stage: Stage) -> None:
+    stage.control.fault(Fault(kind="drop_after", verb="patch", resource="pods"))
+    ticket, end = stage.run(book(LABEL))
+    assert isinstance(end, Closed)
+    assert {"label": "proven"} == verdicts(end.run)
+    assert ["patch pods"] == stage.writes()
+    (done,) = [one.body for one in stage.records(ticket.case) if isinstance(one.body, r.EffectDone)]
+    assert done.adopted
+    assert 1 == sum(isinstance(one.body, r.EffectDoubted) for one in stage.records(ticket.case))
+
+
+def test_a_write_that_never_arrived_is_made_again_after_a_look(stage: Stage) -> None:
+    stage.control.fault(Fault(kind="drop_before", verb="patch", resource="pods"))
+    ticket, end = stage.run(book(LABEL))
+    assert isinstance(end, Closed)
+    assert {"label": "proven"} == verdicts(end.run)
+    intents = [one.body for one in stage.records(ticket.case) if isinstance(one.body, r.EffectIntended)]
+    assert [1, 2] == [one.attempt for one in intents]
+    assert 1 == sum(isinstance(one.body, r.EffectDone) for one in stage.records(ticket.case))
+
+
+@pytest.mark.parametrize("kind", ["garbage", "truncate"])
+def test_an_answer_that_cannot_be_read_is_no_success(stage: Stage, kind: Any) -> None:
+    stage.control.fault(Fault(kind=kind, verb="create", resource="networkpolicies"))
+    ticket, end = stage.run(book(LABEL + ISOLATE))
+    assert isinstance(end, Closed)
+    assert "leaky" == verdicts(end.run)["isolate"]
+    assert 1 == stage.writes().count("create networkpolicies")
+    assert "broken" != verify(stage.state / "cases" / ticket.case).status
+
+
+def test_throttling_is_waited_out(stage: Stage) -> None:
+    stage.control.fault(Fault(kind="status", code=429, retry_after=1, verb="patch", resource="pods", count=2))
+    _, end = stage.run(book(LABEL))
+    assert isinstance(end, Closed)
+    assert {"label": "proven"} == verdicts(end.run)
+    assert 3 == len(stage.writes())
+
+
+def test_a_missing_permission_parks_and_a_resume_goes_on(stage: Stage) -> None:
+    number = stage.control.fault(Fault(kind="status", code=403, verb="patch", resource="pods", count=0))
+    assert number >= 0
+    ticket, end = stage.run(book(LABEL))
+    assert isinstance(end, Parked)
+    assert ("parked", "parked") == (end.on, end.run.steps["label"].phase)
+    assert "denied" in end.run.steps["label"].why
+    stage.control.clear_faults()
+    again = stage.advance(ticket)
+    assert isinstance(again, Closed)
+    assert {"label": "proven"} == verdicts(again.run)
+
+
+def test_an_expired_token_parks_only_what_needs_it(stage: Stage) -> None:
+    stage.control.fault(Fault(kind="expire_token", verb="patch", resource="pods"))
+    ticket, end = stage.run(book(LABEL))
+    assert isinstance(end, Parked)
+    assert "credentials" in end.run.steps["label"].why
+    assert [] == [entry for entry in stage.control.audit() if entry["applied"] and entry["verb"] == "patch"]
+    stage.control.reset()  # also revives the token
+    assert isinstance(stage.advance(ticket), Closed)
+
+
+def test_a_dangerous_step_waits_for_a_second_person(stage: Stage) -> None:
+    ticket, end = stage.run(book(DELETE), pod=-1)
+    assert isinstance(end, Parked)
+    assert "approval" == end.on
+    assert [] == stage.writes()
+    step = end.run.steps["kill"]
+    asked = {"run": ticket.run, "step": "kill", "digest": step.asked}
+    stage.request(ticket, "approve", operator="ana", **asked)  # who asked for it
+    stage.request(ticket, "approve", operator="bo", run=ticket.run, step="kill", digest="0" * 64)  # not what was shown
+    assert isinstance(stage.advance(ticket), Parked)
+    assert [] == stage.writes()
+    stage.request(ticket, "approve", operator="bo", **asked)
+    done = stage.advance(ticket)
+    assert isinstance(done, Closed)
+    assert {"kill": "proven"} == verdicts(done.run)
+    assert ["delete pods"] == stage.writes()
+    notes = [one.body.text for one in stage.records(ticket.case) if isinstance(one.body, r.Note)]
+    assert ["second person" in text for text in notes] == [True, False]
+
+
+def test_a_denial_ends_the_step_and_changes_nothing(stage: Stage) -> None:
+    ticket, end = stage.run(book(DELETE), pod=-1)
+    stage.request(
+        ticket, "deny", run=ticket.run, step="kill", digest=end.run.steps["kill"].asked, text="evidence first"
+    )
+    done = stage.advance(ticket)
+    assert isinstance(done, Closed)
+    assert {"kill": "refused"} == verdicts(done.run)
+    assert "evidence first" in done.run.steps["kill"].reason
+    assert [] == stage.writes()
+
+
+def test_many_pods_share_one_policy_and_get_one_patch_each(stage: Stage) -> None:
+    ticket, end = stage.run(book(SCOPE + EACH))
+    assert isinstance(end, Closed), end.run.steps
+    assert 1 == stage.writes().count("create networkpolicies")
+    assert 2 == stage.writes().count("patch pods")  # two siblings
+    assert {"proven", "leaky"} == set(verdicts(end.run).values())
+    assert "broken" != verify(stage.state / "cases" / ticket.case).status
+
+
+def test_more_targets_than_allowed_are_refused_before_anything_is_written(stage: Stage) -> None:
+    stage.limits = Limits(max_targets=1)
+    _, end = stage.run(book(SCOPE + EACH))
+    assert isinstance(end, Closed)
+    assert ("refused", "skipped") == (verdicts(end.run)["label"], verdicts(end.run)["isolate"])
+    assert [] == stage.writes()
+
+
+def test_a_protected_namespace_is_only_read(stage: Stage) -> None:
+    stage.limits = Limits(protected_namespaces=frozenset({"shop"}))
+    _, end = stage.run(book(SCOPE + LABEL))
+    assert {"scope": "proven", "label": "refused"} == verdicts(end.run)
+    assert [] == stage.writes()
+
+
+def test_an_abort_ends_the_run_and_says_what_was_not_done(stage: Stage) -> None:
+    slow = Fault(kind="latency", ms=1500, verb="patch", resource="pods")
+    stage.control.fault(slow)
+    ticket = stage.open(book(LABEL + ISOLATE))
+    ended: list[Closed | Parked] = []
+    worker = threading.Thread(target=lambda: ended.append(stage.advance(ticket)))
+    worker.start()
+    stage.request(ticket, "abort", text="wrong pod")
+    worker.join(30)
+    (end,) = ended
+    assert isinstance(end, Closed)
+    assert "aborted" == end.run.outcome
+    assert "skipped" == verdicts(end.run)["isolate"]
+    assert "create networkpolicies" not in stage.writes()
+
+
+def test_an_interrupt_lets_the_effect_in_flight_end_and_a_resume_finishes(stage: Stage) -> None:
+    stage.control.fault(Fault(kind="latency", ms=1000, verb="patch", resource="pods"))
+    ticket = stage.open(book(LABEL + ISOLATE))
+    threading.Timer(0.4, stage.stop.set).start()
+    end = stage.advance(ticket)
+    assert isinstance(end, Parked)
+    assert "interrupted" == end.on
+    done = [one.body for one in stage.records(ticket.case) if isinstance(one.body, r.EffectDone)]
+    assert 1 == len(done)
+    stage.stop.clear()
+    again = stage.advance(ticket)
+    assert isinstance(again, Closed)
+    assert ["patch pods", "create networkpolicies"] == stage.writes()
+
+
+def test_an_attacker_who_edits_back_is_found_by_the_last_look(stage: Stage) -> None:
+    """GitOps and attackers revert in minutes: the step's own look was right, the last one is not."""
+    slow = '    - {id: slow, uses: kube.scope_pod, needs: [label], with: {pod: "${inputs.pod}"}}\n'
+    stage.control.fault(Fault(kind="latency", ms=1500, verb="list", resource="services"))
+    ticket = stage.open(book(LABEL + slow))
+
+    def revert() -> None:
+        stage.control.merge("pods", stage.pods[0].name, {"metadata": {"labels": {"irkit.dev/case": None}}}, "shop")
+
+    threading.Timer(0.8, revert).start()
+    end = stage.advance(ticket)
+    assert isinstance(end, Closed)
+    assert "leaky" == verdicts(end.run)["label"]
+    assert end.run.steps["label"].swept
+
+
+def test_another_case_holds_the_pod(stage: Stage) -> None:
+    label = {"metadata": {"labels": {"irkit.dev/case": "IR-20260101-abcd"}}}
+    stage.control.merge("pods", stage.pods[0].name, label, "shop")
+    _, end = stage.run(book(LABEL))
+    assert {"label": "refused"} == verdicts(end.run)
+    assert "IR-20260101-abcd" in end.run.steps["label"].reason
+
+
+def test_a_pod_that_took_the_old_name_is_never_touched(stage: Stage) -> None:
+    """Hardest test 22: a StatefulSet gives the new pod the old name."""
+    ticket = stage.open(book(LABEL))
+    old = stage.control.get("pods", stage.pods[0].name, "shop")
+    assert old is not None
+    old["metadata"]["uid"] = "00000000-0000-4000-8000-00000000beef"
+    stage.control.delete("pods", old["metadata"]["name"], "shop")
+    stage.control.put(old)
+    end = stage.advance(ticket)
+    assert {"label": "refused"} == verdicts(end.run)
+    assert [] == stage.writes()
+
+
+def test_the_same_context_with_another_cluster_behind_it_is_refused(stage: Stage) -> None:
+    ticket, _ = stage.run(book(LABEL))
+    system = stage.control.get("namespaces", "kube-system")
+    assert system is not None
+    system["metadata"]["uid"] = "00000000-0000-4000-8000-00000000cafe"
+    stage.control.delete("namespaces", "kube-system")
+    stage.control.put(system)
+    before = len(stage.writes())
+    with pytest.raises(Refused, match="another cluster"):
+        stage.open(book(LABEL + ISOLATE))
+    with pytest.raises(Refused, match="another cluster"):
+        stage.app().advance(stage.app().open_undo(ticket.case, clock.now()), stage.stop, lambda _: None)
+    assert before == len(stage.writes())
+
+
+def test_the_audit_log_confirms_the_journal_by_the_case_in_the_user_agent(stage: Stage) -> None:
+    ticket, _ = stage.run(book(LABEL))
+    writes = [entry for entry in stage.control.audit() if entry["verb"] == "patch"]
+    assert all(ticket.case in entry["user_agent"] for entry in writes)
+    done = [one.body for one in stage.records(ticket.case) if isinstance(one.body, r.EffectDone)]
+    assert [entry["audit_id"] for entry in writes] == [one.request_id for one in done]
