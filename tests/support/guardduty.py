@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 ACCOUNT = "111122223333"
 REGION = "eu-west-1"
 CLUSTER = f"arn:aws:eks:{REGION}:{ACCOUNT}:cluster/prod-eu"
-DETECTOR = "94c3858788bc1444ceedab472bab5d7e"
+DETECTOR = "0c5e1d2f3a4b59687786a5b4c3d2e1f0"
 POD = {"Name": "web-6c9f7d8b5-x2x4p", "Namespace": "shop", "Uid": "5b1c9c1e-6d3f-4c0a-9a57-0d1e5f2a77e2"}
 Json = dict[str, Any]
 

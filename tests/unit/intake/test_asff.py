@@ -167,7 +167,7 @@ def test_two_workloads_are_ambiguous_and_both_are_named() -> None:
 @pytest.mark.parametrize(
     ("changes", "field", "says"),
     [
-        ({"AwsAccountId": "0123456789101"}, "AwsAccountId", "must be a 12-digit account id, got other text of 13"),
+        ({"AwsAccountId": "1234567890123"}, "AwsAccountId", "must be a 12-digit account id, got other text of 13"),
         ({"AwsAccountId": "222222222222"}, "GeneratorId", "is of account 111122223333, but AwsAccountId is 2222222"),
         ({"AwsAccountId": ...}, "AwsAccountId", "must be text, got nothing"),
         ({"Region": "us-east-1"}, "ProductArn", "is of another region than"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import orjson
 import pytest
 
 from irkit.errors import FindingError
@@ -22,15 +23,18 @@ if not SAMPLES.is_dir():
 def test_a_real_finding_of_a_privileged_container() -> None:
     data = (SAMPLES / "eksblueprints_privileged_container.getfindings.json").read_bytes()
 
+    said = orjson.loads(data)["Findings"][0]["Resource"]["KubernetesDetails"]
+
     found = receive(data, source_name="f")
 
-    target = found.finding.target
+    target, workload = found.finding.target, said["KubernetesWorkloadDetails"]
     assert isinstance(target, PodRef)
-    assert (target.path, target.uid) == ("argocd/privileged-pod", "33a3c89e-3280-474d-b8cb-fdf03394fc15")
+    assert (target.namespace, target.name, target.uid) == (workload["Namespace"], workload["Name"], workload["Uid"])
     actor = found.finding.actor
     assert actor is not None
     assert actor.service_account is not None
-    assert actor.service_account.path == "argocd/argocd-application-controller"
+    name = f"system:serviceaccount:{actor.service_account.namespace}:{actor.service_account.name}"
+    assert actor.username == name == said["KubernetesUserDetails"]["Username"]
     route = match(ROUTES, found.event)
     assert route is not None
     assert (route.playbook, route.arguments(found.finding)) == ("compromised-pod", {"pod": target.dump()})
@@ -50,13 +54,16 @@ def test_a_real_custom_action_with_a_masked_account_is_refused_and_says_why() ->
 def test_a_real_custom_action_names_a_cluster_and_an_actor_and_no_workload() -> None:
     data = (SAMPLES / "afo_custom_action_eks_maliciousipcaller.json").read_bytes()
 
-    found = receive(data.replace(b"0123456789101", b"111122223333"), source_name="f")
+    detail = orjson.loads(data)["detail"]
+    masked = detail["findings"][0]["AwsAccountId"].encode()
+
+    found = receive(data.replace(masked, b"111122223333"), source_name="f")
 
     finding = found.finding
     assert (finding.type, finding.severity) == ("Discovery:Kubernetes/MaliciousIPCaller", "5.0")
-    assert finding.requested == "Forensic Triage"
+    assert finding.requested == detail["actionName"]
     assert finding.cluster is not None
-    assert finding.cluster.name == "cleanroom-test-eks"
+    assert finding.cluster.name == detail["findings"][0]["Resources"][0]["Details"]["AwsEksCluster"]["Name"]
     assert finding.target is None
     assert finding.actor is not None
     assert (finding.actor.username, finding.actor.groups) == ("system:anonymous", ("system:unauthenticated",))
