@@ -413,10 +413,12 @@ def test_faults_are_counted_and_kept_in_bounds(tmp_path: Path) -> None:
 
 
 def test_an_intent_without_a_call_is_bad_and_one_of_a_newer_kind_is_not() -> None:
-    report = verify_bytes(chained(OPENING, ("effect.intended", b'{"call":1}'), ("note", b"{}")))
+    report = verify_bytes(chained(OPENING, ("effect.intended", b'{"call":1,"run":"r1"}'), ("note", b"{}")))
     assert "record 1" in str(report.first_bad)
     assert "its call is none" in str(report.first_bad)
-    assert 0 == verify_bytes(chained(OPENING, ("effect.intended", b"{}"), ("note", b"{}"))).fault_count
+    assert (
+        0 == verify_bytes(chained(OPENING, ("effect.intended", b'{"run":"r1","what":1}'), ("note", b"{}"))).fault_count
+    )
 
 
 def test_a_body_in_a_blob_that_is_no_object_is_named(tmp_path: Path) -> None:
