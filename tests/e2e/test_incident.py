@@ -1,0 +1,190 @@
+"""The main job, as a user types it: finding in, contained, verified, undone. Every process is a real one."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from irkit.lab import process
+from irkit.lab.drills import HERE
+from irkit.lab.remote import LabControl
+
+pytestmark = [pytest.mark.timeout(180), pytest.mark.e2e]
+ROOT = Path(__file__).parents[2]
+REAL = ROOT.parent / "shared" / "findings" / "eksblueprints_privileged_container.getfindings.json"
+FINDING = HERE / "compromised-pod" / "finding.json"
+CASE = re.compile(r"IR-\d{8}-[a-z2-9]{4}")
+
+
+@dataclass(slots=True)
+class User:
+    """Somebody at a shell that is no terminal."""
+
+    home: Path
+    config: str = ""
+
+    def type(self, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        env = {
+            "PATH": os.environ["PATH"], "HOME": str(self.home), "PYTHONPATH": str(ROOT), "LANG": "C.UTF-8",
+            "USER": "ana", "COLUMNS": "80",
+        }  # fmt: skip
+        if self.config:
+            env["IRKIT_CONFIG"] = self.config
+        return subprocess.run(
+            [sys.executable, "-m", "irkit", *words], env=env, cwd=self.home, input=stdin, capture_output=True,
+            text=True, timeout=60, check=False,
+        )  # fmt: skip
+
+    def lab(self, *words: str) -> LabControl:
+        """`eval "$(irkit lab up …)"`."""
+        up = self.type("lab", "up", *words)
+        assert up.returncode == 0, up.stderr
+        found = re.fullmatch(r"export IRKIT_CONFIG=(\S+)\n", up.stdout)
+        assert found
+        self.config = found[1]
+        info = process.status(Path(self.config).parent)
+        assert info is not None
+        return info.control()
+
+
+@pytest.fixture
+def user(tmp_path: Path) -> Iterator[User]:
+    person = User(tmp_path)
+    try:
+        yield person
+    finally:
+        if person.config:
+            process.down(Path(person.config).parent)
+
+
+def respond_and_undo(user: User, finding: Path) -> None:
+    with user.lab("--from", str(finding)) as control:
+        before = {_name(doc): _plain(doc) for doc in control.dump()}
+        done = user.type("respond", str(finding), "--yes")
+        assert done.returncode == 4, done.stderr + done.stdout
+        assert "CONTAINMENT UNPROVEN" in done.stdout
+        assert done.stdout.startswith("LAB")
+        case = CASE.findall(done.stdout)[0]
+        assert case in user.type("status").stdout
+        assert user.type("verify", case).returncode == 0
+        undone = user.type("undo", case, "--yes")
+        assert undone.returncode == 0, undone.stderr + undone.stdout
+        assert user.type("verify", case).returncode == 0
+        assert before == {_name(doc): _plain(doc) for doc in control.dump()}
+        assert [] == control.unserved()
+
+
+def test_the_shipped_finding_from_end_to_end(user: User) -> None:
+    respond_and_undo(user, FINDING)
+
+
+def test_the_real_finding_from_end_to_end(user: User) -> None:
+    if not REAL.exists():
+        pytest.skip(f"no {REAL.name} beside the checkout")
+    respond_and_undo(user, REAL)
+
+
+def test_the_drill_ends_as_it_should(user: User) -> None:
+    done = user.type("drill", "run", "compromised-pod", "--folder", str(user.home / "drill"))
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert "as expected" in done.stdout
+    assert "False done 0" in done.stdout
+    report = (user.home / "drill" / "report.html").read_text()
+    assert "CONTAINMENT UNPROVEN" in report
+    assert process.status(user.home / "drill") is None  # the lab is down
+
+
+def test_a_plan_writes_nothing(user: User) -> None:
+    with user.lab("--from", str(FINDING)) as control:
+        before = control.dump()
+        planned = user.type("plan", "--finding", str(FINDING))
+        assert planned.returncode == 0, planned.stderr
+        assert "made no write" in planned.stdout
+        asked = user.type("respond", str(FINDING))  # no terminal and no --yes: it plans and stops
+        assert asked.returncode == 0
+        assert before == control.dump()
+        writes = [
+            one for one in control.audit() if one["verb"] not in {"get", "list"} and "review" not in one["resource"]
+        ]
+        assert [] == writes
+        assert not (Path(user.config).parent / "state" / "cases").exists()
+
+
+def test_an_arn_never_resolves_to_a_lab_by_itself(user: User) -> None:
+    with user.lab("--from", str(FINDING)):
+        config, user.config = user.config, ""
+        done = user.type("respond", str(FINDING), "--yes")
+        user.config = config
+        assert done.returncode in {2, 3}
+        assert "prod-eu" in done.stderr
+
+
+def test_the_report_of_a_case_stands_alone(user: User) -> None:
+    with user.lab("--from", str(FINDING)):
+        case = CASE.findall(user.type("respond", str(FINDING), "--yes").stdout)[0]
+        for form in ("html", "md", "json"):
+            assert 0 == user.type("report", case, "-o", f"report.{form}").returncode
+        html = (user.home / "report.html").read_text()
+        assert not re.search(r"""(src|href)\s*=\s*["']?(https?:)?//""", html)
+        assert "<script" not in html
+        assert case == json.loads((user.home / "report.json").read_text())["case"]["id"]
+
+
+CANARIES = ("canary-env-77f3", "canary-annotation-2c9d", "canary-applied-6b1a", "canary-finding-90ee")
+
+
+def test_secrets_stay_where_they_were(user: User) -> None:
+    """Canaries in env, annotations and the finding; the control shows that irkit's own reads did hold them."""
+    finding = json.loads(FINDING.read_text())
+    finding["detail"]["service"].setdefault("additionalInfo", {})["value"] = json.dumps({"token": CANARIES[3]})
+    path = user.home / "finding.json"
+    path.write_text(json.dumps(finding))
+    with user.lab("--from", str(path)) as control:
+        pod = next(doc for doc in control.dump() if doc["metadata"]["name"] == "web-6c9f7d8b5-x2x4p")
+        pod["spec"]["containers"][0]["env"] = [{"name": "API_KEY", "value": CANARIES[0]}]
+        pod["metadata"].setdefault("annotations", {}).update(
+            {"note": CANARIES[1], "kubectl.kubernetes.io/last-applied-configuration": CANARIES[2]}
+        )
+        control.put(pod)
+        raw = json.dumps(control.get("pods", pod["metadata"]["name"], "shop"))
+        assert all(canary in raw for canary in CANARIES[:3])
+        seen = [user.type("respond", str(path), "--yes")]
+        case = CASE.findall(seen[0].stdout)[0]
+        seen.extend(user.type("report", case, "-o", f"report.{form}") for form in ("html", "md", "json"))
+        seen.extend(user.type(verb, case) for verb in ("status", "verify"))
+        seen.append(user.type("--json", "undo", case, "--yes"))
+        reads = [one for one in control.audit() if one["verb"] == "get" and one["name"] == pod["metadata"]["name"]]
+        assert reads  # so irkit's own answers held the canaries
+    told = "".join(one.stdout + one.stderr for one in seen)
+    folder = Path(user.config).parent / "state" / "cases" / case
+    places = {str(p): p.read_bytes() for p in (*folder.rglob("*"), *user.home.glob("report.*")) if p.is_file()}
+    kept = [name for name in places if "/artefacts/findings/" in name and "manifest" not in name]
+    assert 1 == len(kept)
+    assert CANARIES[3].encode() in places[kept[0]]  # the finding as received is evidence, for its owner only
+    assert 0o600 == os.stat(kept[0]).st_mode & 0o777  # noqa: PTH116 -- the mode bits are the point
+    for canary in CANARIES:
+        assert canary not in told
+        assert [] == [name for name, data in places.items() if canary.encode() in data and name not in kept]
+
+
+def _name(doc: Any) -> str:
+    return f"{doc['kind']} {doc['metadata'].get('namespace', '')}/{doc['metadata']['name']}"
+
+
+def _plain(doc: Any) -> Any:
+    copy = json.loads(json.dumps(doc))
+    for key in ("managedFields", "resourceVersion", "generation"):
+        copy["metadata"].pop(key, None)
+    for key in ("labels", "annotations"):
+        if not copy["metadata"].get(key):
+            copy["metadata"].pop(key, None)
+    return copy
