@@ -93,7 +93,7 @@ def loads(body: bytes) -> Any:  # noqa: ANN401 -- JSON of any shape
         refuse(f"couldn't get version/kind; json parse error: {error}")
 
 
-def read_object(body: bytes, resource: Resource, type_: str, validation: str) -> tuple[dict[str, Any], list[str]]:
+def read_object(body: bytes, resource: Resource, type_: str, validation: str) -> tuple[dict[str, Any], tuple[str, ...]]:
     """An object of this kind, as the API would store it, and warnings about unknown fields.
 
     Raises:
@@ -116,14 +116,14 @@ def read_object(body: bytes, resource: Resource, type_: str, validation: str) ->
     except fields.WrongType as error:
         refuse(f"{handled}: {error}")
     if unknown and validation == "Strict":
-        refuse(f"{handled}: strict decoding error: {unknown_text(unknown)}")
+        refuse(f"{handled}: strict decoding error: {', '.join(unknown_texts(unknown))}")
     decoded |= {"kind": resource.kind, "apiVersion": resource.api_version}
-    return decoded, unknown if validation == "Warn" else []
+    return decoded, unknown_texts(unknown) if validation == "Warn" else ()
 
 
-def unknown_text(unknown: list[str]) -> str:
+def unknown_texts(unknown: list[str]) -> tuple[str, ...]:
     """Unknown fields in the API's words."""
-    return ", ".join(f'unknown field "{path}"' for path in unknown)
+    return tuple(f'unknown field "{path}"' for path in unknown)
 
 
 def delete_options(body: bytes, query: Mapping[str, str]) -> DeleteOptions:

@@ -14,7 +14,7 @@ from typing import Any, Final
 import orjson
 
 from irkit.lab import fields, managed, patches, validate
-from irkit.lab.bodies import Options, loads, read_object, unknown_text
+from irkit.lab.bodies import Options, loads, read_object, unknown_texts
 from irkit.lab.routes import Call
 from irkit.lab.selectors import from_object, matches
 from irkit.lab.status import (
@@ -54,7 +54,7 @@ def create(world: World, call: Call, body: bytes, how: Options) -> Written:
     resource = call.resource
     if resource not in CREATABLE:
         unserved(f"creating {resource}")
-    doc, unknown = read_object(body, resource, CREATABLE[resource], how.validation)
+    doc, warnings = read_object(body, resource, CREATABLE[resource], how.validation)
     meta: dict[str, Any] = doc.setdefault("metadata", {})
     if meta.get("namespace", call.namespace) != call.namespace:
         refuse("the namespace of the provided object does not match the namespace sent on the request")
@@ -79,9 +79,9 @@ def create(world: World, call: Call, body: bytes, how: Options) -> Written:
         managed.record(None, doc, manager=how.manager, at=meta["creationTimestamp"], api_version=resource.api_version)
         if how.dry_run:
             meta["uid"] = str(uuid.uuid4())
-            return Written(orjson.dumps(doc), applied=False, warnings=_warnings(unknown), dry_run=how.dry_run)
+            return Written(orjson.dumps(doc), applied=False, warnings=warnings, dry_run=how.dry_run)
         meta["uid"] = make_uid(world.seed, f"created/{world.next_serial()}")
-        return Written(world.put(resource, doc).body, applied=True, warnings=_warnings(unknown))
+        return Written(world.put(resource, doc).body, applied=True, warnings=warnings)
 
 
 def _generate(world: World, call: Call, prefix: str) -> str:
@@ -94,10 +94,6 @@ def _generate(world: World, call: Call, prefix: str) -> str:
     return name
 
 
-def _warnings(unknown: list[str]) -> tuple[str, ...]:
-    return tuple(f'unknown field "{path}"' for path in unknown)
-
-
 def patch(world: World, call: Call, body: bytes, how: Options) -> Written:
     """JSON Patch of an object."""
     resource = call.resource
@@ -108,22 +104,28 @@ def patch(world: World, call: Call, body: bytes, how: Options) -> Written:
         entry = world.get(resource, call.namespace, call.name)
         if entry is None:
             raise not_found(resource, call.name)
-        patched = patches.apply(entry.copy(), operations, strict=how.validation == "Strict")
-        new, unknown = _decode(patched, call, how)
+        patched = patches.apply(entry.copy(), operations)
+        new, warnings = _decode(patched, call, how, patches.unknown_members(operations))
         _check_names(new, call)
         _carry_over(world, entry, new, call)
         if _same(entry.doc, new):
-            return Written(entry.body, applied=False, warnings=_warnings(unknown), dry_run=how.dry_run)
+            return Written(entry.body, applied=False, warnings=warnings, dry_run=how.dry_run)
         managed.record(entry.doc, new, manager=how.manager, at=now(), api_version=resource.api_version)
         if how.dry_run:
-            return Written(orjson.dumps(new), applied=False, warnings=_warnings(unknown), dry_run=how.dry_run)
+            return Written(orjson.dumps(new), applied=False, warnings=warnings, dry_run=how.dry_run)
         stored = world.put(resource, new)
         if resource is NODES:
             _follow_cordon(world, stored)
-        return Written(stored.body, applied=True, warnings=_warnings(unknown))
+        return Written(stored.body, applied=True, warnings=warnings)
 
 
-def _decode(patched: Any, call: Call, how: Options) -> tuple[dict[str, Any], list[str]]:  # noqa: ANN401 -- JSON
+def _decode(
+    patched: Any,  # noqa: ANN401 -- JSON of any shape
+    call: Call,
+    how: Options,
+    found: list[str],
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The patched object, and warnings: what was `found` before, and unknown fields."""
     text = orjson.dumps(patched).decode()
     unknown: list[str] = []
     try:
@@ -132,9 +134,10 @@ def _decode(patched: Any, call: Call, how: Options) -> tuple[dict[str, Any], lis
         raise invalid_patch(text, str(error)) from error
     if (new.get("kind"), new.get("apiVersion")) != (call.resource.kind, call.resource.api_version):
         raise invalid_patch(text, "the patched object is of another kind")
-    if unknown and how.validation == "Strict":
-        raise invalid_patch(text, f"strict decoding error: {unknown_text(unknown)}")
-    return new, unknown if how.validation == "Warn" else []
+    warnings = (*found, *unknown_texts(unknown))
+    if warnings and how.validation == "Strict":
+        raise invalid_patch(text, f"strict decoding error: {', '.join(warnings)}")
+    return new, warnings if how.validation == "Warn" else ()
 
 
 def _check_names(new: dict[str, Any], call: Call) -> None:

@@ -196,6 +196,15 @@ def test_an_unknown_field_is_dropped_with_a_warning_or_refused_if_strict(world: 
     assert 'unknown field "spec.colour"' in strict.doc["message"]
 
 
+def test_an_operations_unknown_member_is_told_or_refused_if_strict(world: World) -> None:
+    lenient = world.patch(f"{world.pods}/one", {**add(LABEL, "IR-1"), "vlaue": "IR-2"})
+    assert lenient.code == 200
+    assert lenient.headers["Warning"] == '299 - "json patch unknown field \\"[0].vlaue\\""'
+    strict = world.patch(f"{world.pods}/one", {**add(LABEL, "IR-3"), "vlaue": "x"}, fieldValidation="Strict")
+    assert (strict.code, strict.doc["reason"]) == (422, "Invalid")
+    assert world.pod("one")["metadata"]["labels"]["irkit.dev/case"] == "IR-1"
+
+
 def test_a_patch_of_an_unknown_type_is_a_415(world: World) -> None:
     answer = world.ask("PATCH", f"{world.pods}/one", body=[], kind="text/plain")
     assert (answer.code, answer.doc["reason"]) == (415, "UnsupportedMediaType")

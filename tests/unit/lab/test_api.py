@@ -118,12 +118,15 @@ def test_rules_can_be_of_one_namespace_name_or_subresource(lab: LabServer, world
     rules = (
         Rule(verbs=("get",), resources=("pods",), namespaces=("shop",), names=("bare",)),
         Rule(verbs=("create",), resources=("pods/eviction",)),
+        Rule(verbs=("list",), resources=("services",), namespaces=("shop",)),
     )
     token = lab.control.add_token("narrow", Identity(user="narrow", rules=rules))
     assert world.get(f"{world.pods}/bare", token=token).code == 200
     assert world.get(f"{world.pods}/wide", token=token).code == 403
     assert world.get(world.pods, token=token).code == 403
-    assert world.get("/api/v1/pods", token=token).code == 403
+    assert world.get("/api/v1/namespaces/shop/services", token=token).code == 200
+    assert world.get("/api/v1/namespaces/default/services", token=token).code == 403
+    assert world.get("/api/v1/services", token=token).code == 403
     assert world.ask("DELETE", f"{world.pods}/bare", token=token).code == 403
 
 
