@@ -92,6 +92,8 @@ def words(kind: Kind) -> str:
     inner = item(one)
     if inner is not None:
         return f"a list of {words(inner)}"
+    if _origin(one) is dict:
+        return f"a mapping of names to {words(get_args(one)[1])}"
     name = str(getattr(one, "__name__", "value")).removesuffix("Ref")
     spaced = "".join(f" {char.lower()}" if char.isupper() else char for char in name).strip()
     return f"{'an' if spaced[:1] in 'aeio' else 'a'} {spaced}"

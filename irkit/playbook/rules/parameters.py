@@ -96,7 +96,7 @@ def _check_literals(subject: Subject, step: Step, params: type[Model], literals:
 
 
 def _report(subject: Subject, step: Step, name: str, params: type[Model], error: ErrorDetails) -> None:
-    node, at = _find(subject.place(step).arguments[name], error["loc"][1:])
+    node, at = _find(subject.place(step).arguments[name], error)
     where = ".".join(str(part) for part in error["loc"])
     if error["type"] == "string_type" and node.text:
         kind = "a number" if isinstance(node.value, int | float) and not isinstance(node.value, bool) else "none"
@@ -108,14 +108,15 @@ def _report(subject: Subject, step: Step, name: str, params: type[Model], error:
     subject.error(at, step, f"parameter `{name}` wants {wanted}{inner}", error["msg"])
 
 
-def _find(node: Node, loc: tuple[int | str, ...]) -> tuple[Node, Place]:
+def _find(node: Node, error: ErrorDetails) -> tuple[Node, Place]:
     """The innermost part that an error is about; parts that name a union's alternative lead nowhere in the file."""
     at = node.at
-    for part in loc:
+    for part in error["loc"][1:]:
         if isinstance(node.value, dict) and part in node.value:
-            at = node.keys[str(part)]
+            unknown = error["type"] == "extra_forbidden"
+            at = node.keys[str(part)] if unknown else node.value[part].at
             node = node.value[part]
         elif isinstance(node.value, list) and isinstance(part, int) and part < len(node.value):
             node = node.value[part]
             at = node.at
-    return node, at if isinstance(node.value, dict | list) else node.at
+    return node, at
