@@ -117,6 +117,10 @@ def test_a_name_is_made_from_generate_name(world: World) -> None:
             "spec.egress[0].to[0].ipBlock.except[0]",
         ),
         (
+            {"egress": [{"to": [{"ipBlock": {"cidr": "10.0.0.0/8", "except": ["10.0.0.0/8"]}}]}]},
+            "spec.egress[0].to[0].ipBlock.except[0]",
+        ),
+        (
             {"ingress": [{"from": [{"ipBlock": {"cidr": "10.0.0.0/8"}, "podSelector": {}}]}]},
             "spec.ingress[0].from[0]",
         ),
