@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import re
+import sys
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -59,8 +62,9 @@ def test_the_drill_runs_what_the_tests_tested() -> None:
 
 
 def test_test_tools_are_not_in_the_drill_s_environment() -> None:
-    only_dev = {canonicalize_name(Requirement(line).name) for line in PROJECT["dependency-groups"]["dev"]}
-    assert only_dev & set(pins("run.txt")) == set()
+    tools = {"boto3", "hypothesis", "import-linter", "moto", "mypy", "pytest", "ruff", "uv"}
+    assert tools <= set(pins("dev.txt"))
+    assert tools & set(pins("run.txt")) == set()
 
 
 def test_the_build_backend_is_pinned_too() -> None:
@@ -71,3 +75,41 @@ def test_the_build_backend_is_pinned_too() -> None:
 def test_the_kubernetes_release_that_cannot_be_resolved_beside_botocore_stays_out() -> None:
     assert pins("dev.txt")["kubernetes"] == "37.0.1"
     assert "37.0.2" not in next(need for need in wanted(dev=False) if need.name == "kubernetes").specifier
+
+
+def imported(folder: Path) -> set[str]:
+    """Distributions that a folder's files import themselves, anywhere in them."""
+    names = set()
+    for path in folder.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                names |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                names.add(str(node.module).partition(".")[0])
+    known = packages_distributions()
+    own = {path.name for path in ROOT.iterdir() if path.is_dir()}
+    return {canonicalize_name(known.get(name, [name])[0]) for name in names - sys.stdlib_module_names - own}
+
+
+def declared(lines: list[str]) -> set[str]:
+    """Names of requirements."""
+    return {canonicalize_name(Requirement(line).name) for line in lines}
+
+
+def test_what_irkit_imports_it_declares() -> None:
+    """A dependency's dependency may go away with its next release."""
+    runtime = declared(PROJECT["project"]["dependencies"])
+    lab = declared(PROJECT["project"]["optional-dependencies"]["lab"])
+    undeclared = {path.name: imported(path) - runtime for path in (ROOT / "irkit").iterdir() if path.is_dir()}
+    assert undeclared.pop("lab") <= lab
+    assert undeclared.pop("cli") <= lab  # it looks whether the lab can start
+    assert {name: found for name, found in undeclared.items() if found} == {}
+
+
+def test_what_the_tests_import_they_declare() -> None:
+    known = declared([str(need) for need in wanted(dev=True)])
+    assert set().union(*(imported(ROOT / name) for name in ("tests", "bench", "scripts"))) - known == set()
+
+
+def test_what_is_declared_is_used() -> None:
+    assert declared(PROJECT["project"]["dependencies"]) - imported(ROOT / "irkit") == set()
