@@ -21,7 +21,16 @@ from irkit.engine.guard import Limits
 from irkit.engine.inbox import Inbox, Request
 from irkit.engine.locks import Locks
 from irkit.engine.perform import Closed, Engine, Parked, Setting
-from irkit.errors import CaseBusy, Refused, UsageError
+from irkit.errors import (
+    CaseBusy,
+    CredentialsExpired,
+    Denied,
+    Refused,
+    ServerFault,
+    Throttled,
+    Unreachable,
+    UsageError,
+)
 from irkit.journal.state import CaseState, RunState
 from irkit.journal.store import FileJournal, Tail
 from irkit.model import records as r
@@ -273,6 +282,8 @@ class App:
         from irkit.journal.keys import local_signer  # noqa: PLC0415 -- cryptography costs start-up time
         from irkit.journal.seal import sign_head  # noqa: PLC0415 -- as above
 
+        if not journal.records or journal.records[-1].kind == "sealed":
+            return  # nothing new to vouch for
         signer = local_signer(self.cases.state / "keys")
         engine.append(sign_head(journal, signer, self.cases.folder(engine.state.case)))
 
@@ -285,11 +296,9 @@ class App:
             world = "the lab" if state.lab else "a real cluster"
             msg = f"{state.case} is about {world}, and this configuration is not"
             raise Refused(msg, hint="export IRKIT_CONFIG of the world that the case is about")
-        from irkit.errors import CredentialsExpired, Denied, Unreachable  # noqa: PLC0415 -- used here alone
-
         try:
             uid = self.kube(state.cluster).identity()
-        except (CredentialsExpired, Denied, Unreachable):
+        except (CredentialsExpired, Denied, Unreachable, ServerFault, Throttled):
             return  # nothing can be written either; the steps park and say so
         if uid != state.cluster_uid:
             msg = f"{state.cluster} is now another cluster than the one that {state.case} is about"

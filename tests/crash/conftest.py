@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from irkit.intake import read_finding
 from irkit.lab import process
+from irkit.lab.drills import load
 from irkit.playbook import shipped
 from tests.crash.harness import Scene
 from tests.support.shop import shop
@@ -48,6 +50,9 @@ def two(lab: process.LabInfo, tmp_path: Path) -> Iterator[Scene]:
 
 @pytest.fixture
 def whole(lab: process.LabInfo, tmp_path: Path) -> Iterator[Scene]:
-    """The shipped playbook."""
+    """The shipped playbook, begun by a finding."""
     with lab.control() as control:
-        yield Scene(lab, control, tmp_path / "state", shipped.load("compromised-pod")[0])
+        raw = load("compromised-pod").finding.read_bytes()
+        finding = read_finding(raw, source_name="finding.json")
+        playbook = shipped.load("compromised-pod")[0]
+        yield Scene(lab, control, tmp_path / "state", playbook, finding=finding, raw=raw)

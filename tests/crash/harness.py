@@ -41,6 +41,7 @@ class Scene:
     pod: str = "shop/web"
     engine: type[Engine] = Engine
     finding: Finding | None = None
+    raw: bytes | None = None
     asked: str = ASKED
     target: PodRef = field(init=False)
 
@@ -79,9 +80,8 @@ class Scene:
 
     def respond(self, app: App) -> bool:
         """The main job, as every caller does it. Whether the run ended."""
-        raw = None if self.finding is None else b"{}"
         pod = self.target
-        ask = Ask(pod, self.playbook, "test.yaml", {"pod": pod.dump()}, self.asked, self.finding, raw)
+        ask = Ask(pod, self.playbook, "test.yaml", {"pod": pod.dump()}, self.asked, self.finding, self.raw)
         return advance(app, app.open_run(ask))
 
     def undo(self, app: App) -> bool:
