@@ -12,6 +12,8 @@ from irkit.playbook.yamltree import Node
 
 DURATION = r"([0-9]{1,6}[hms])+"
 """What a duration looks like: whole hours, minutes and seconds, each with its unit."""
+MANY = 20
+"""So many unknown keys of one mapping are named: what is near to each costs time."""
 LONGEST = 86400
 """Seconds of the longest timeout."""
 
@@ -29,10 +31,14 @@ class Reading:
         if not isinstance(node.value, dict):
             self.problems.add(node.at, f"{what} must be a mapping", "write `key: value` pairs")
             return {}
-        for key in node.value:
-            if known is not None and key not in known:
-                remedy = suggest(key, known, f"known here: {', '.join(known)}")
-                self.problems.add(node.keys[key], f"unknown key `{key[:40]}` in {what}", remedy)
+        unknown = [] if known is None else [key for key in node.keys if key not in known]
+        for key in unknown[:MANY]:
+            remedy = suggest(key, known or (), f"known here: {', '.join(known or ())}")
+            self.problems.add(node.keys[key], f"unknown key `{key[:40]}` in {what}", remedy)
+        if len(unknown) > MANY:
+            self.problems.add(
+                node.at, f"{len(unknown) - MANY} more unknown keys in {what}", "see `irkit playbook schema`"
+            )
         return node.value
 
     def items(self, node: Node | None, what: str, example: str) -> list[Node]:

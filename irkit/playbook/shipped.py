@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 
 from irkit.errors import UsageError
+from irkit.playbook.diagnostics import suggest
 from irkit.playbook.yamltree import MAX_BYTES
 
 _NOT_PLAYBOOKS = frozenset({"routes"})
@@ -35,7 +35,6 @@ def load(name_or_path: str) -> tuple[bytes, str]:
         with path.open("rb") as file:
             return file.read(MAX_BYTES + 1), path.name
     except (OSError, ValueError) as error:
-        near = difflib.get_close_matches(name_or_path, names(), n=1)
-        msg = f"there is no playbook {name_or_path!r}, shipped or as a file"
-        hint = f"did you mean {near[0]}?" if near else f"shipped: {', '.join(names())}"
+        msg = f"there is no playbook {name_or_path[:80]!r}, shipped or as a file"
+        hint = suggest(name_or_path, names(), f"shipped: {', '.join(names())}")
         raise UsageError(msg, did="nothing was run", hint=hint) from error

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
-import yamlcore
 from jsonschema import Draft202012Validator
 
 from irkit.actions.catalog import Catalog
 from irkit.playbook import shipped
+from irkit.playbook.diagnostics import Problems
 from irkit.playbook.schema import playbook_schema, render_schema
+from irkit.playbook.yamltree import read_tree
 from irkit.views.pages import example_playbook
 
 FOLDER = Path(__file__).resolve().parents[2] / "playbooks"
@@ -21,8 +21,9 @@ VALIDATOR = Draft202012Validator(playbook_schema(CATALOG))
 
 
 def faults(text: str) -> list[str]:
-    document: Any = yaml.load(text, Loader=yamlcore.CCoreLoader)
-    return [f"{error.json_path}: {error.message}" for error in VALIDATOR.iter_errors(document)]
+    tree = read_tree(text.encode(), Problems())
+    assert tree is not None
+    return [f"{error.json_path}: {error.message}" for error in VALIDATOR.iter_errors(tree.plain())]
 
 
 def test_the_schema_file_is_fresh() -> None:

@@ -36,30 +36,15 @@ def _check_loss(subject: Subject, step: Step, spec: ActionSpec) -> None:
     place = subject.place(step)
     if not spec.destroys or step.accept_loss or spec.destroys not in step.arguments or spec.destroys in place.wrong:
         return
-    if any(_captures(subject, subject.steps[key], step, spec) for key in _certain(subject, step)):
+    if any(_captures(subject, subject.steps[key], step, spec) for key in subject.certain[step.id]):
         return
     target = step.arguments[spec.destroys]
     shown = place.arguments[spec.destroys].value
     message = f"uses {spec.id} before any capture of {shown if isinstance(shown, str) else target}"
     lost = "memory and writable layer are lost here"
-    exported = any(_only_exports(subject, subject.steps[key]) for key in subject.ancestors(step))
+    exported = any(_only_exports(subject, subject.steps[key]) for key in subject.ancestors[step.id])
     capture = "an export of objects is not a capture; capture first" if exported else "capture first"
     subject.problems.add(place.of("uses"), f'step "{step.id}": {message}', f"{lost}; {capture}, or {_REASON}")
-
-
-def _certain(subject: Subject, step: Step) -> set[str]:
-    """The steps that certainly succeeded before this one began.
-
-    Past `on_failure: continue` nothing is certain: what such a step waited for may have failed too.
-    """
-    found: set[str] = set()
-    todo = list(step.needs)
-    while todo:
-        key = todo.pop()
-        if key in subject.steps and key not in found and subject.steps[key].on_failure == "stop":
-            found.add(key)
-            todo.extend(subject.steps[key].needs)
-    return found
 
 
 def _captures(subject: Subject, earlier: Step, step: Step, spec: ActionSpec) -> bool:

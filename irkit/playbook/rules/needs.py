@@ -69,7 +69,7 @@ def _circle(left: dict[str, list[str]]) -> list[str]:
 
 def _check_references(subject: Subject, step: Step) -> None:
     """A value exists only after its step: needs must say so. Steps of `finally` come after all others anyway."""
-    before = subject.ancestors(step)
+    before = subject.ancestors[step.id]
     for value, at in subject.expressions(step):
         source = subject.steps.get(value.expr[1]) if value.expr[0] == "steps" else None
         if source is None or source.id in before or source.id == step.id or (step.always and not source.always):

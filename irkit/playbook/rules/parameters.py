@@ -14,6 +14,7 @@ from irkit.model.base import Json, Model
 from irkit.model.playbooks import Expr, Step
 from irkit.playbook.bindings import input_problem
 from irkit.playbook.diagnostics import Place, suggest
+from irkit.playbook.reading import MANY
 from irkit.playbook.rules.kinds import Kind, fits, words
 from irkit.playbook.rules.references import check_item, kind_of
 from irkit.playbook.rules.subject import Subject
@@ -50,9 +51,13 @@ def _check_step(subject: Subject, step: Step, spec: ActionSpec) -> None:
     place = subject.place(step)
     known = spec.params.model_fields
     literals: dict[str, Json] = {}
+    unknown = 0
     for name, node in place.arguments.items():
         value = step.arguments[name]
         if name not in known:
+            unknown += 1
+            if unknown > MANY:
+                continue
             remedy = suggest(name, known, f"it has: {', '.join(known) or 'none'}")
             subject.error(place.parts["with"].keys[name], step, f"{spec.id} has no parameter `{name[:40]}`", remedy)
         elif name in place.wrong:

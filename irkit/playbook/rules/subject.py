@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 
 from irkit.actions.api import ActionSpec
 from irkit.actions.catalog import Catalog
@@ -12,7 +13,7 @@ from irkit.playbook.diagnostics import Place, Problems
 from irkit.playbook.language import Places, StepPlace
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Subject:
     """One playbook under the linter's eyes."""
 
@@ -20,10 +21,25 @@ class Subject:
     catalog: Catalog
     places: Places
     problems: Problems
-    steps: dict[str, Step] = field(init=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "steps", {step.id: step for step in self.playbook.steps})
+    @cached_property
+    def steps(self) -> dict[str, Step]:
+        """The steps by id."""
+        return {step.id: step for step in self.playbook.steps}
+
+    @cached_property
+    def ancestors(self) -> dict[str, frozenset[str]]:
+        """The steps that each step needs, directly or through others."""
+        return closure({step.id: step.needs for step in self.playbook.steps})
+
+    @cached_property
+    def certain(self) -> dict[str, frozenset[str]]:
+        """The steps that certainly succeeded before each step began.
+
+        Past `on_failure: continue` nothing is certain: what such a step waited for may have failed too.
+        """
+        sure = {step.id for step in self.playbook.steps if step.on_failure == "stop"}
+        return closure({step.id: sure.intersection(step.needs) for step in self.playbook.steps})
 
     def place(self, step: Step) -> StepPlace:
         """Where the step's parts stand."""
@@ -47,13 +63,14 @@ class Subject:
             if isinstance(value, Expr):
                 yield value, place.arguments[name].at
 
-    def ancestors(self, step: Step) -> set[str]:
-        """The steps that it needs, directly or through others."""
-        found: set[str] = set()
-        todo = list(step.needs)
-        while todo:
-            key = todo.pop()
-            if key in self.steps and key not in found:
-                found.add(key)
-                todo.extend(self.steps[key].needs)
-        return found
+
+def closure(edges: Mapping[str, Collection[str]]) -> dict[str, frozenset[str]]:
+    """What each node reaches, itself only in a circle (Warshall on bit sets: hostile files are dense)."""
+    names = list(edges)
+    bit = {name: 1 << number for number, name in enumerate(names)}
+    reach = {name: sum(bit[to] for to in set(edges[name]) if to in bit) for name in names}
+    for via in names:
+        for name in names:
+            if reach[name] & bit[via]:
+                reach[name] |= reach[via]
+    return {name: frozenset(to for to in names if reach[name] & bit[to]) for name in names}

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from irkit.playbook.rules.subject import closure
 from tests.unit.playbook.sample import book, check, found, load, messages
 
 
@@ -51,6 +54,24 @@ def test_a_long_circle_is_found_and_shown_in_part() -> None:
     (told,) = found(chain(**steps))
     assert "s0 -> s1 -> s2" in told.message
     assert len(told.message) < 300
+
+
+EDGES = st.dictionaries(st.sampled_from("abcdefg"), st.lists(st.sampled_from("abcdefgh")), max_size=7)
+
+
+@given(EDGES)
+def test_what_a_step_reaches_is_what_walking_finds(edges: dict[str, list[str]]) -> None:
+    def walk(start: str) -> set[str]:
+        seen: set[str] = set()
+        todo = [one for one in edges[start] if one in edges]
+        while todo:
+            name = todo.pop()
+            if name not in seen:
+                seen.add(name)
+                todo.extend(one for one in edges[name] if one in edges)
+        return seen
+
+    assert closure(edges) == {name: walk(name) for name in edges}
 
 
 # -- values ------------------------------------------------------------------------------------------
