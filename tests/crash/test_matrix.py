@@ -21,7 +21,7 @@ from irkit.model.effects import KubeCall
 from irkit.model.plans import Verdict
 from irkit.model.refs import ClusterRef
 from tests.crash import invariants
-from tests.crash.harness import Scene
+from tests.crash.harness import Ended, Scene, world_of
 from tests.crash.invariants import Outcome, after_crash, after_resume, outcome
 
 pytestmark = [pytest.mark.timeout(900), pytest.mark.e2e]
@@ -42,7 +42,8 @@ def uninterrupted(scene: Scene, folder: Path) -> tuple[list[str], Outcome]:
 def violated(scene: Scene, folder: Path, wanted: Outcome, points: Sequence[str]) -> list[str]:
     """Die at each point in turn, then resume to the end; what does not hold."""
     fresh(scene, folder)
-    lives, found = [], []
+    lives: list[Ended] = []
+    found: list[str] = []
     for point in points:
         life = scene.child(scene.respond, point)
         lives.append(life)
@@ -82,7 +83,7 @@ def test_every_single_crash(name: str, request: pytest.FixtureRequest, tmp_path:
 def pairs(scene: Scene, folder: Path) -> list[tuple[str, str]]:
     """All pairs: die, resume, die again at any point that the resumed process passes."""
     points, _ = uninterrupted(scene, folder)
-    found = []
+    found: list[tuple[str, str]] = []
     for point in points:
         fresh(scene, folder)
         scene.child(scene.respond, point)
@@ -181,12 +182,12 @@ def test_undo_from_every_crash_brings_the_world_back(name: str, request: pytest.
     wrong = []
     for point in points:
         fresh(scene, folder)
-        before = invariants.world_of(scene.control)
+        before = world_of(scene.control)
         scene.child(scene.respond, point)
         if not scene.case().effects:
             continue  # it died before it wanted anything
         life = scene.child(scene.undo)
-        if life.code != 0 or invariants.world_of(scene.control) != before:
+        if life.code != 0 or world_of(scene.control) != before:
             wrong.append((point, life.code))
     assert [] == wrong
 
@@ -194,7 +195,7 @@ def test_undo_from_every_crash_brings_the_world_back(name: str, request: pytest.
 def test_undo_survives_every_crash_of_its_own(two: Scene, tmp_path: Path) -> None:
     folder = tmp_path / "state"
     fresh(two, folder)
-    before = invariants.world_of(two.control)
+    before = world_of(two.control)
     two.child(two.respond)
     points = two.child(two.undo).points
     wrong = []
@@ -203,7 +204,7 @@ def test_undo_survives_every_crash_of_its_own(two: Scene, tmp_path: Path) -> Non
         two.child(two.respond)
         first = two.child(two.undo, point)
         again = two.child(two.undo if not _undone(two) else _nothing)
-        if not first.killed or again.code != 0 or invariants.world_of(two.control) != before:
+        if not first.killed or again.code != 0 or world_of(two.control) != before:
             wrong.append((point, first.code, again.code))
     assert [] == wrong
 
@@ -218,13 +219,13 @@ def _nothing(_app: object) -> bool:
 
 def test_two_runs_then_undo_returns_the_first_originals(two: Scene, tmp_path: Path) -> None:
     fresh(two, tmp_path / "state")
-    before = invariants.world_of(two.control)
+    before = world_of(two.control)
     assert 0 == two.child(two.respond).code
     two.asked = two.case().runs["r1"].closed
     assert 0 == two.child(two.respond).code
     assert 2 == len(two.case().runs)
     assert 0 == two.child(two.undo).code
-    assert before == invariants.world_of(two.control)
+    assert before == world_of(two.control)
 
 
 def test_somebody_elses_later_edit_stops_the_undo_and_is_shown(two: Scene, tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ def respond(scene: Scene, number: int, ready: int, gate: int, report: int) -> No
     pod = app.resolve(scene.target.model_copy(update={"uid": ""}))
     os.write(ready, b"x")
     os.read(gate, 1)
-    ask = Ask(pod, scene.playbook, "test.yaml", {"pod": pod.dump()}, scene.asked)  # type: ignore[arg-type]  # resolved pods are targets
+    ask = Ask(pod, scene.playbook, "test.yaml", {"pod": pod.dump()}, scene.asked)
     ticket = app.open_run(ask)
     heard: list[r.Record] = []
     end = app.advance(ticket, threading.Event(), heard.extend)

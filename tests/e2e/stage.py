@@ -17,6 +17,7 @@ from irkit.journal.state import RunState
 from irkit.journal.store import read_journal
 from irkit.lab.process import LabInfo
 from irkit.lab.remote import LabControl
+from irkit.model.base import Json
 from irkit.model.ports import Kube
 from irkit.model.records import Record
 from irkit.model.refs import ClusterRef, PodRef
@@ -52,7 +53,7 @@ class Stage:
     def open(self, playbook: str, app: App | None = None, pod: int = 0) -> Ticket:
         """Open a run about one of the pods: the first is of a ReplicaSet, the last is owned by nobody."""
         target = self.pods[pod]
-        given = {"pod": target.dump()}
+        given: dict[str, Json] = {"pod": target.dump()}
         return (app or self.app()).open_run(Ask(target, playbook.encode(), "test.yaml", given, clock.now()))
 
     def advance(self, ticket: Ticket, app: App | None = None, **more: Any) -> Closed | Parked:

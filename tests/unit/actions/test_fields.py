@@ -40,7 +40,7 @@ def subject(labels: dict[str, str] | None, annotations: dict[str, str] | None) -
 
 def patched(value: dict[str, Any], call: KubeCall) -> dict[str, Any]:
     """As the server stores it: empty maps are dropped (omitempty)."""
-    after = apply(copy.deepcopy(value), copy.deepcopy(call.body), strict=True)
+    after = apply(copy.deepcopy(value), copy.deepcopy(call.body))
     for key in ("labels", "annotations"):
         if not after["metadata"].get(key, True):
             del after["metadata"][key]

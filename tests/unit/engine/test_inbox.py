@@ -5,10 +5,10 @@ from typing import Any
 
 from irkit.engine.inbox import Inbox, Request, ingest, new_id
 from irkit.model import records as r
-from irkit.model.base import digest
+from irkit.model.base import Json, digest
 from tests.support.records import OTHER, START, WHO, Log, case_opened, run_opened
 
-ENVELOPE = {"step": "kill"}
+ENVELOPE: Json = {"step": "kill"}
 DIGEST = digest(ENVELOPE)
 
 
