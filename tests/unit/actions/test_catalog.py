@@ -59,6 +59,12 @@ def test_a_name_like_none_leads_to_the_list_and_is_not_repeated_raw(wrong: str) 
     assert len(raised.value.message) < 120
 
 
+def test_a_catalog_is_in_the_order_of_its_ids_whatever_it_was_made_of() -> None:
+    first, *others = Catalog.builtin()
+
+    assert [action.spec.id for action in Catalog.of(*others, first)] == list(Catalog.builtin().actions)
+
+
 def test_two_actions_of_one_id_are_an_error() -> None:
     action = Catalog.builtin().need("kube.label_pod")
 

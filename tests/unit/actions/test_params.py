@@ -70,3 +70,30 @@ def test_a_grace_period_is_whole_seconds_up_to_an_hour(seconds: Any) -> None:
 
     with pytest.raises(ValidationError):
         action.spec.params.parse({**arguments(action), "grace_seconds": seconds})
+
+
+@pytest.mark.parametrize("action", list(CATALOG), ids=lambda action: action.spec.id)
+def test_the_mark_is_of_the_object_and_not_of_its_name(action: AnyAction) -> None:
+    """A pod that a StatefulSet makes anew bears the old name: it is other work."""
+    given = arguments(action)
+    (name,) = given
+    scopes = [
+        action.scope(action.spec.params.parse({name: {**given[name], **change}}))
+        for change in ({}, {"name": "another"}, {"uid": "another"}, {"uid": ""})
+    ]
+
+    if action.spec.id == "kube.isolate_pod":
+        assert len(set(scopes)) == 1  # its policy serves the whole namespace
+    else:
+        assert scopes[0] == scopes[1] == given[name]["uid"]
+        assert scopes[2] == "another"
+        assert scopes[3] == (f"shop/{POD.name}" if name == "pod" else NODE.name)
+
+
+@pytest.mark.parametrize("action", list(CATALOG), ids=lambda action: action.spec.id)
+def test_what_writes_to_an_object_holds_its_lock(action: AnyAction) -> None:
+    given = arguments(action)
+    params = action.spec.params.parse(given)
+    writes = [one for one in action.spec.writes if one.plane == "kube"]
+
+    assert action.locks(params) == ((action.target(params).key,) if writes else ())
