@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import replace
 from pathlib import Path
+from shutil import which
 from textwrap import wrap
 from typing import TYPE_CHECKING, Annotated
 
@@ -57,7 +59,7 @@ def drill_run(
         score, report, verified = _incident(inside, drill, info.control(), where)
     finally:
         process.down(where)
-    own.show(_lines(drill, score, report), lab=True)
+    own.show(_lines(drill, score, report, info.config), lab=True)
     return verified or (0 if score.passed else 4)
 
 
@@ -90,7 +92,7 @@ def _seed(drill: Drill) -> Seed:
     return world_from_finding(read_finding(read_input(str(drill.finding)), source_name="finding.json"))
 
 
-def _lines(drill: Drill, score: Score, report: Path) -> list[Line]:
+def _lines(drill: Drill, score: Score, report: Path, config: Path) -> list[Line]:
     word = "as expected" if score.passed else "NOT as expected"
     seconds = f"{score.contained_ms / 1000:.1f} s" if score.contained_ms >= 0 else "never"
     lines: list[Line] = [
@@ -99,10 +101,20 @@ def _lines(drill: Drill, score: Score, report: Path) -> list[Line]:
         [f"False done {len(score.false_done)} · artefacts {score.artefacts}"],
     ]
     lines.extend([f"  ! {text}"] for text in (*score.false_done, *score.differences))
-    lines.extend([[f"Report    {report}"], ["Next      irkit lab up                 the same world, to try things in"]])
-    lines.append(["          irkit playbook show compromised-pod"])
-    lines.append(["          irkit --help"])
+    irkit = _command()
+    lines.append([f"Report    {report}"])
+    lines.append([f"Next      export IRKIT_CONFIG={config}"])
+    lines.append([f"          {irkit} verify {score.case}"])
+    lines.append([f"          {irkit} status {score.case}"])
     return lines
+
+
+def _command() -> str:
+    """How irkit is called from here: by its name, or by its path where the name is not found."""
+    beside = Path(sys.executable).parent / "irkit"
+    if which("irkit") or not beside.exists():
+        return "irkit"
+    return str(beside.relative_to(Path.cwd())) if beside.is_relative_to(Path.cwd()) else str(beside)
 
 
 def _home() -> Path:

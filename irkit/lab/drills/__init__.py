@@ -53,6 +53,7 @@ class Drill(Model):
 class Score:
     """The judgement. Everything but `contained_ms` is the same for the same world."""
 
+    case: str
     passed: bool
     contained_ms: int
     proven: int
@@ -103,6 +104,7 @@ def judge(drill: Drill, case: CaseState, run: RunState, status: int, world: list
         if verdicts.get(claim.step) in said and not _holds(claim, {"case": case.case, "pod": pod}, world)
     ]
     return Score(
+        case=case.case,
         passed=not differences and not false_done,
         contained_ms=run.contained_ms,
         proven=sum(1 for verdict in verdicts.values() if verdict == "proven"),
