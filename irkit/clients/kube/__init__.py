@@ -1,7 +1,7 @@
 """One cluster's Kubernetes API: kubeconfig in, the `Kube` and `KubeReader` ports out.
 
 The official client's loader gives configuration and authentication. Calls are raw JSON through one pool of
-connections, because its models cost four times as much (ADR: measured on 1,000 PATCHes).
+connections: its models cost four times as much (docs/adr/0005-raw-json-over-urllib3.md).
 
     kubeconfig   reads the file, picks the context; nothing is imported or run yet
     login        a context becomes an address, TLS settings and an Authorization header

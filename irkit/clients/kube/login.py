@@ -141,7 +141,7 @@ def _official(context: Context, user: dict[str, Any], *, allow_insecure: bool) -
                 document, context="it", client_configuration=settings, persist_config=False, temp_file_path=folder
             )
         except ConfigException as error:
-            why = _without_values(str(error), user, context.cluster)
+            why = without_values(str(error), user, context.cluster)
             msg = f"context {context.name} cannot be used: {why}"
             raise ConfigError(msg, did="nothing was run") from None
         except Exception as error:  # noqa: BLE001 -- the loader checks no types: anything may come out of it
@@ -159,7 +159,7 @@ def _official(context: Context, user: dict[str, Any], *, allow_insecure: bool) -
     )
 
 
-def _without_values(message: str, *parts: dict[str, Any]) -> str:
+def without_values(message: str, *parts: dict[str, Any]) -> str:
     """The loader's message, unless it repeats a value that may be secret."""
     shown = ("certificate-authority", "client-certificate", "client-key", "tokenFile")
     hidden = _texts([value for part in parts for key, value in part.items() if key not in shown])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -50,6 +51,7 @@ class Session:
         self._guard = threading.Lock()
         self._login: Login | None = None
         self._transport: Transport | None = None
+        self._process = os.getpid()
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -83,6 +85,8 @@ class Session:
     def _current(self, instead_of: Login | None = None) -> tuple[Login, Transport]:
         """The login to use: never a stale one, and never `instead_of`. One thread renews, the others wait."""
         with self._guard:
+            if self._process != os.getpid():  # a forked child must not speak on its parent's connections
+                self._process, self._transport = os.getpid(), None
             login, transport = self._login, self._transport
             if login is None or transport is None or login is instead_of or login.stale(utc_now()):
                 renewed = log_in(self._context, allow_insecure=self._allow_insecure)

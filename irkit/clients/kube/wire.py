@@ -26,12 +26,15 @@ if TYPE_CHECKING:
     from irkit.clients.kube.login import Login
 
 CONNECT_SECONDS = 5.0
+IDLE_SECONDS = 60.0
+"""A connection that was idle for longer is replaced before a request is sent: AWS load balancers forget a silent one
+after 350 s, NAT gateways too, and a write that meets such a connection would be in doubt for nothing."""
 _CHUNK = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request. `seconds` bounds all of it, from connecting to the answer's last byte.
+    """A request. `seconds` bounds all of it but the name's lookup, which is bounded by the system's resolver.
 
     `limit` bounds the answer in bytes. Bodies and headers may hold secrets and are not in the repr.
     """
@@ -125,6 +128,14 @@ class _Noting:
     """Mixed into a connection class: notes when the first byte of a request may leave."""
 
     sock: Any
+    _used: float = 0.0
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the pool may use it again: not after a pause in which a load balancer may have dropped it."""
+        fresh = time.monotonic() - self._used < IDLE_SECONDS
+        connected: bool = fresh and super().is_connected  # type: ignore[misc] # the other base has it
+        return connected
 
     def connect(self) -> None:
         try:
@@ -136,6 +147,7 @@ class _Noting:
         if self.sock is None:
             self.connect()
         _now.began = True
+        self._used = time.monotonic()
         super().send(data)  # type: ignore[misc] # the other base has it
 
 
@@ -163,7 +175,6 @@ class Pool:
         if login.tls is not None:
             settings |= {"ssl_context": login.tls, "server_hostname": login.server_name or None}
             if login.insecure:
-                settings |= {"cert_reqs": "CERT_NONE", "assert_hostname": False}
                 urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)  # the configuration allows it
         if login.proxy:
             manager: urllib3.PoolManager = urllib3.ProxyManager(login.proxy, **settings)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import logging
+import os
 import stat
 import sys
 import tempfile
@@ -14,12 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from irkit.clients.kube import KubeClient, connect
 from irkit.clients.kube.kubeconfig import find_context
-from irkit.clients.kube.login import Login, is_loopback, log_in
+from irkit.clients.kube.login import Login, is_loopback, log_in, without_values
 from irkit.errors import ConfigError, CredentialsExpired, IrkitError, Unreachable
 from irkit.model.kube import PODS
 from irkit.model.refs import ClusterRef
@@ -129,7 +131,12 @@ def test_a_file_that_is_no_kubeconfig_is_a_configuration_error(tmp_path: Path, t
         connect(CLUSTER, path, "it", user_agent="t")
 
 
-def test_a_parser_error_does_not_quote_the_file(tmp_path: Path) -> None:
+@pytest.mark.parametrize("compiled", [True, False])
+def test_a_parser_error_does_not_quote_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compiled: bool
+) -> None:
+    if not compiled:  # PyYAML without libyaml quotes the line in its message
+        monkeypatch.delattr(yaml, "CSafeLoader")
     path = tmp_path / "config"
     path.write_text(f"users:\n- user: {{token: {TOKEN}: x}}\n")
 
@@ -236,6 +243,14 @@ def test_a_key_that_is_none_is_a_configuration_error_without_its_content(tmp_pat
     assert "canary" not in str(caught.value)
 
 
+@pytest.mark.parametrize("user", [{"token": TOKEN}, {"auth-provider": {"config": {"deep": [TOKEN]}}}])
+def test_the_loaders_own_words_are_not_passed_on_if_they_repeat_a_value(user: dict[str, Any]) -> None:
+    assert TOKEN not in without_values(f"bad value {TOKEN}", user, {})
+    assert without_values("File does not exist: /x/ca.crt", user, {"certificate-authority": "/x/ca.crt"}).endswith(
+        "ca.crt"
+    )
+
+
 def test_a_token_file_is_read_again_when_its_token_expired(tmp_path: Path, start: Start) -> None:
     token = tmp_path / "token"
     token.write_text("old")
@@ -272,9 +287,9 @@ def test_a_plugin_gives_the_token(tmp_path: Path, start: Start) -> None:
 
 COUNTING = """
 import json, pathlib, os
-count = pathlib.Path(os.environ["COUNT"])
-n = int(count.read_text() or "0") + 1 if count.exists() else 1
-count.write_text(str(n))
+with pathlib.Path(os.environ["COUNT"]).open("a") as count:
+    count.write("+")
+n = pathlib.Path(os.environ["COUNT"]).stat().st_size
 print(json.dumps({"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential",
   "status": {"token": "token-%d" % n, "expirationTimestamp": os.environ.get("EXPIRES", "")}}))
 """
@@ -320,7 +335,7 @@ def test_many_threads_log_in_once(tmp_path: Path, start: Start) -> None:
     for thread in threads:
         thread.join()
 
-    assert (tmp_path / "count").read_text() == "1"
+    assert (tmp_path / "count").read_text() == "+"
 
 
 def test_a_plugin_may_give_a_certificate(authority: Authority, tmp_path: Path) -> None:
@@ -350,6 +365,39 @@ assert info["spec"]["cluster"]["server"] == "https://127.0.0.1:1"
     path = write_kubeconfig(tmp_path / "config", "https://127.0.0.1:1", plugin(tmp_path, body, provideClusterInfo=True))
 
     assert log_in(find_context("it", path)).authorization == "Bearer t"
+
+
+def test_a_plugin_with_a_slash_is_relative_to_its_kubeconfig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin" / "login"
+    program.write_text(f"#!{sys.executable} -S\n{credential(token='relative')}\n")
+    program.chmod(0o700)
+    monkeypatch.chdir("/")
+    user = plugin(tmp_path, "", args=[])
+    user["exec"]["command"] = "./bin/login"
+    path = write_kubeconfig(tmp_path / "config", "https://127.0.0.1:1", user)
+
+    assert log_in(find_context("it", path)).authorization == "Bearer relative"
+
+
+def test_a_plugin_does_not_take_what_the_operator_types(tmp_path: Path) -> None:
+    path = write_kubeconfig(
+        tmp_path / "config",
+        "https://127.0.0.1:1",
+        plugin(tmp_path, f"import sys; assert not sys.stdin.read()\n{credential(token='t')}"),
+    )
+    reading, writing = os.pipe()
+    os.write(writing, b"yes\n")
+    os.close(writing)
+    saved = os.dup(0)
+    try:
+        os.dup2(reading, 0)
+        assert log_in(find_context("it", path)).authorization == "Bearer t"
+        assert os.read(0, 10) == b"yes\n"
+    finally:
+        os.dup2(saved, 0)
+        os.close(saved)
+        os.close(reading)
 
 
 FAILING = {

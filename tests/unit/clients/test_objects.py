@@ -231,6 +231,30 @@ def test_a_symbolic_link_is_never_followed(evidence: DirectoryEvidence, tmp_path
     assert path.is_symlink()
 
 
+def test_a_manifest_that_is_a_link_is_never_followed(evidence: DirectoryEvidence, tmp_path: Path) -> None:
+    evidence.put(store(b"x"), [b"x"])
+    beside = tmp_path / "case" / "artefacts" / f"{KEY}.manifest.json"
+    elsewhere = beside.rename(tmp_path / "manifest")
+    beside.symlink_to(elsewhere)
+
+    with pytest.raises(JournalError, match="symbolic link"):
+        evidence.find(KEY)
+
+
+def test_who_comes_first_stays(evidence: DirectoryEvidence, tmp_path: Path) -> None:
+    path = tmp_path / "case" / "artefacts" / KEY
+
+    def overtaken() -> Iterator[bytes]:
+        path.write_bytes(b"first")
+        yield b"later"
+
+    with pytest.raises(JournalError, match="other bytes"):
+        evidence.put(store(b"later"), overtaken())
+
+    assert path.read_bytes() == b"first"
+    assert files(tmp_path / "case" / "artefacts") == [KEY]
+
+
 @pytest.mark.parametrize(
     "key",
     [

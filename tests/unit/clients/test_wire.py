@@ -123,6 +123,32 @@ def test_a_kept_connection_is_used_again(start: Start) -> None:
     assert server.connections == 1
 
 
+def test_a_connection_that_was_idle_for_long_is_not_trusted_with_a_write(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, kube = start([say(200, pod())] * 2)
+    kube.reader.get(PODS, "web", "shop")
+    monkeypatch.setattr("irkit.clients.kube.wire.IDLE_SECONDS", 0.0)
+
+    kube.perform(patch_call(), {}, 5)
+
+    assert [one.connection for one in server.heard] == [1, 2]
+
+
+def test_a_forked_child_opens_connections_of_its_own(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    server, kube = start([say(200, pod())] * 3)
+    kube.reader.get(PODS, "web", "shop")
+    parents = kube._session._transport
+    monkeypatch.setattr("os.getpid", lambda: 1)
+
+    kube.reader.get(PODS, "web", "shop")
+    kube.reader.get(PODS, "web", "shop")
+
+    assert [one.connection for one in server.heard] == [1, 2, 2]
+    assert parents is not None
+    parents.close()
+
+
 def test_an_answer_that_drips_ends_with_the_time_limit(start: Start) -> None:
     drip = Say((b"HTTP/1.1 200 OK\r\n", *[b"X: y\r\n"] * 80), "close", pause=0.05)
     server, kube = start([drip] * 3)

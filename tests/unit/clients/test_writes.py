@@ -278,9 +278,10 @@ def test_secrets_that_the_server_repeats_are_not_passed_on(start: Start) -> None
     assert TOKEN not in shown
 
 
-def test_messages_are_bounded_and_harmless(start: Start) -> None:
-    hostile = "\x1b]0;owned\x07\r\n\u202e" + "a" * 100_000
-    _, kube = start([say(403, status_object(403, "For\x1b[2Jbidden", hostile))])
+@pytest.mark.parametrize("length", [1, 60_000, 100_000])
+def test_messages_are_bounded_and_harmless(start: Start, length: int) -> None:
+    hostile = "\x1b]0;owned\x07\r\n\u202e" + "a" * length
+    _, kube = start([say(403, status_object(403, "For\x1b[2Jbidden" + "b" * length, hostile))])
 
     with pytest.raises(Denied) as caught:
         kube.perform(patch_call(), {}, 5)
@@ -288,6 +289,7 @@ def test_messages_are_bounded_and_harmless(start: Start) -> None:
     assert len(str(caught.value)) < 800
     assert str(caught.value).isprintable()
     assert caught.value.reason.isprintable()
+    assert len(caught.value.reason) <= 60
 
 
 def test_a_denial_says_which_verb_on_which_resource_to_grant(start: Start) -> None:
