@@ -13,7 +13,7 @@ from pathlib import Path
 from irkit import __version__
 from irkit.actions.catalog import Catalog
 from irkit.app import clock as clocks
-from irkit.app.cases import Cases
+from irkit.app.cases import Allocation, Cases
 from irkit.app.resolve import resolve_target
 from irkit.app.undo import Irreversible, undo_playbook
 from irkit.app.world import Connect, LiveWorld
@@ -43,6 +43,8 @@ from irkit.model.refs import ClusterRef, TargetRef
 from irkit.playbook import load_playbook
 from irkit.playbook.bindings import check_inputs
 
+_HELPLESS = ("approval", "parked")
+"""Pauses in which only people or credentials help."""
 WATCH = 0.05
 """Seconds between looks at a case that another process writes."""
 
@@ -69,6 +71,7 @@ class Ticket:
     new_case: bool = False
     joined: bool = False
     irreversible: tuple[Irreversible, ...] = ()
+    asked: str = ""  # when its command was started
 
 
 @dataclass(slots=True)
@@ -129,12 +132,22 @@ class App:
         playbook = load_playbook(ask.playbook, ask.playbook_name, self.parts.catalog)
         inputs = check_inputs(playbook, ask.inputs)
         cluster_uid = self.kube(ask.target.cluster).identity()
-        allocation = self.cases.allocate(ask.target, ask.asked)
+        while True:
+            ticket = self._open_in(self.cases.allocate(ask.target, ask.asked), ask, playbook, inputs, cluster_uid)
+            if ticket is not None:
+                return ticket
+
+    def _open_in(
+        self, allocation: Allocation, ask: Ask, playbook: Playbook, inputs: dict[str, Json], cluster_uid: str
+    ) -> Ticket | None:
+        """Open the run in this case; None where somebody closed the case in between."""
         case = allocation.case
         with self._writing(case, lambda state: _under_way(state, playbook, inputs, ask.asked)) as opened:
             if isinstance(opened, RunState):
-                return Ticket(case, opened.id, joined=True)
+                return Ticket(case, opened.id, joined=True, asked=ask.asked)
             journal, state = opened
+            if state.closed:
+                return None
             bodies: list[r.AnyBody] = []
             if not state.case:
                 bodies.append(
@@ -157,7 +170,7 @@ class App:
                 )
             )  # fmt: skip
             journal.append(bodies)
-            return Ticket(case, run, new_case=not state.case)
+            return Ticket(case, run, new_case=not state.case, asked=ask.asked)
 
     def open_undo(self, case: str, asked: str, step: str = "") -> Ticket:
         """Open the run that takes back what the case's runs did; open runs end as superseded.
@@ -211,8 +224,8 @@ class App:
             run = watched.runs.get(ticket.run)
             if run is not None and run.outcome:
                 return Closed(run)
-            if ticket.joined and run is not None and run.paused and not stop.is_set():
-                return Parked(run, run.paused)
+            if ticket.joined and run is not None and run.paused in _HELPLESS and run.paused_at > ticket.asked:
+                return Parked(run, run.paused)  # another process came as far as this since we were started
             try:
                 journal = self.parts.open_journal(folder, ticket.case, self.parts.clock)
             except CaseBusy:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from irkit.actions.catalog import Catalog
 from irkit.engine.decide import units
 from irkit.engine.look import Task, prepare
 from irkit.errors import UsageError
-from irkit.journal.state import CaseState, RunState
+from irkit.journal.state import CaseState, RunState, effect_key
 from irkit.model.playbooks import Playbook, Step
 from irkit.model.ports import JournalStore
 
@@ -48,11 +49,15 @@ def undo_playbook(
             raise UsageError(msg, hint=f"irkit status {state.case}")
     steps: list[Step] = []
     made: list[tuple[_Done, str]] = []
-    for one in reversed(done):
+    counted = Counter(one.task.mark.id for one in done)
+    shared = {mark for mark, times in counted.items() if times > 1}
+    # Backwards; but what serves several targets goes last, when none of them uses it any more.
+    backwards = done[::-1]
+    for one in sorted(backwards, key=lambda one: one.task.mark.id in shared):
         step_id = _fresh_id(one.step.id, {step.id for step in steps})
         needs = tuple(
             name for later, name in made
-            if later.run is not one.run or one.step.id in _ancestors(later)
+            if later.run is not one.run or one.step.id in _ancestors(later) or one.task.mark.id in shared
         )  # fmt: skip
         arguments = one.task.params.dump()
         steps.append(Step(id=step_id, uses=one.step.uses, arguments=dict(arguments), needs=needs))
@@ -86,10 +91,11 @@ def _work(state: CaseState, journal: JournalStore, catalog: Catalog) -> tuple[li
 
 
 def _acted(state: CaseState, run: RunState, unit: str, task: Task) -> bool:
-    """Whether this unit intended an effect, or an effect of its mark stands in the present generation."""
-    prefix = f"{task.mark.id[:20]}.{state.generation(task.mark.id)}.apply."
-    own = any(e.run == run.id and e.step == unit and e.key.startswith(prefix) for e in state.effects.values())
-    return own or any(effect.key.startswith(prefix) for effect in state.effects.values())
+    """Whether this unit intended an effect, or one of its mark serves its target, in the present generation."""
+    prefix = effect_key(task.mark.id, state.generation(task.mark.id), "apply", "")
+    mine = [effect for effect in state.effects.values() if effect.key.startswith(prefix)]
+    served = task.target.key in state.users.get(task.mark.id, set())
+    return bool(mine) and (served or any(effect.run == run.id and effect.step == unit for effect in mine))
 
 
 def _ancestors(later: _Done) -> set[str]:

@@ -123,7 +123,8 @@ def decide(playbook: Playbook, run: RunState, now: str, busy: Collection[str] = 
 
 def _step_commands(playbook: Playbook, step: Step, run: RunState, now: str, busy: Collection[str]) -> list[Command]:
     whole = Unit(step.id, step)
-    if run.aborting and not step.always and not _begun(step, run):
+    working = any(key in busy for key in keys_of(step, run) or (step.id,))
+    if run.aborting and not step.always and not working and not _begun(step, run):
         return [End(whole, Verdict(status="skipped", why="the run was aborted before this step began"))]
     for need in step.needs:
         before = playbook.step(need)

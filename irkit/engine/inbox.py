@@ -17,6 +17,8 @@ from irkit.model.base import Model, canonical
 from irkit.model.plans import Verdict
 
 MAX_REQUEST = 64 * 1024
+MAX_TEXT = 2000
+"""Characters of a note."""
 
 
 class Request(Model):
@@ -90,8 +92,11 @@ def ingest(state: CaseState, request: Request) -> list[r.AnyBody]:
     if request.wants == "abort":
         return [r.RequestTaken(request=request.id, wants="abort", who=request.who, why=request.text)]
     if request.wants == "close":
+        if state.open_runs:
+            open_runs = ", ".join(run.id for run in state.open_runs)
+            return [_refused(request, f"{open_runs} is open: resume, abort or undo it first")]
         return [
-            r.Note(request=request.id, who=request.who, text=f"case closed: {request.text}"),
+            r.Note(request=request.id, who=request.who, text=f"case closed: {request.text}"[:MAX_TEXT]),
             r.CaseClosed(who=request.who, why=request.text),
         ]
     return _answer(state, request)
@@ -121,4 +126,4 @@ def _answer(state: CaseState, request: Request) -> list[r.AnyBody]:
 
 
 def _refused(request: Request, why: str) -> r.Note:
-    return r.Note(request=request.id, who=request.who, text=f"{request.wants} was not taken: {why}"[:2000])
+    return r.Note(request=request.id, who=request.who, text=f"{request.wants} was not taken: {why}"[:MAX_TEXT])

@@ -38,6 +38,8 @@ PATIENCE = 30.0
 """Seconds that the loop itself waits for a step to look again before it lets go of the case."""
 POLL = 0.1
 """Seconds between looks at the inbox, the stop signal and locks that another process holds."""
+LOCK_SECONDS = 1.0
+"""Seconds between tries of a lock that another process holds."""
 SEND_TIMEOUT = 15.0
 """Seconds that one write may take."""
 
@@ -103,12 +105,12 @@ class Engine:
         run = self.state.runs[run_id]
         playbook = Playbook.model_validate_json(self.journal.get_blob(run.checked))
         self._check_versions(run, playbook)
+        self.doubt_open_intents()
         self.append(r.RunResumed(run=run_id, who=self.setting.who, tool=__version__))
         end = None if budget is None else after(self.setting.clock(), budget)
         with ThreadPoolExecutor(self.setting.workers, thread_name_prefix="irkit") as pool:
             self._pool = pool
             try:
-                self.doubt_open_intents()
                 return self._loop(playbook, run, stop, end)
             finally:
                 for job in self.jobs.values():
@@ -139,7 +141,7 @@ class Engine:
     def _decide(self, playbook: Playbook, run: RunState, busy: set[str]) -> list[Command]:
         """Decide by journaled time; time enters as a record, and only where it changes what is decided."""
         commands = decide(playbook, run, self.state.now, busy)
-        if not busy and commands != decide(playbook, run, self.setting.clock(), busy):
+        if commands != decide(playbook, run, self.setting.clock(), busy):
             self.append(r.ClockRead(source="local"))
             commands = decide(playbook, run, self.state.now, busy)
         return commands
@@ -189,17 +191,23 @@ class Engine:
                 self._flight[self._pool.submit(look, job.task, reader, self.setting.limits)] = job
         return bool(bodies or wave)
 
-    def _prepare(self, unit: Unit, playbook: Playbook, run: RunState) -> Job | r.StepClosed | None:
-        """A job that may look now, the record that ends the step, or None where a lock is held elsewhere."""
+    def _prepare(self, unit: Unit, playbook: Playbook, run: RunState) -> Job | r.StepClosed | r.StepWaiting | None:
+        """A job that may look now, the record that ends the step or makes it wait, or None: later in this process."""
         task = prepare(unit, playbook, self.state, run, self.setting.catalog)
         if isinstance(task, Missing):
             return close(run, unit, Verdict(status="skipped", why=task.why))
         if isinstance(task, Refuse):
             return close(run, unit, Verdict(status="refused", why=task.why), hint=task.hint)
-        held = self.setting.locks.take(task.action.locks(task.params))
+        names = task.action.locks(task.params)
+        held = self.setting.locks.take(names)
         if held is None:
-            return None
-        self.jobs[unit.key] = job = Job(unit, held, task)
+            if any(name in names for job in self.jobs.values() for name in job.names):
+                return None  # a step of this process has it: it ends by itself
+            until = after(self.setting.clock(), LOCK_SECONDS)
+            why = f"another process holds a lock that this step needs: {', '.join(names)}"
+            turn = run.step(unit.key).turn + 1
+            return r.StepWaiting(run=run.id, step=unit.key, turn=turn, until=until, why=why)
+        self.jobs[unit.key] = job = Job(unit, held, task, names)
         return job
 
     def _expand(self, command: Expand, playbook: Playbook, run: RunState) -> r.AnyBody:
@@ -225,10 +233,10 @@ class Engine:
         done, _ = wait(self._flight, timeout=timeout, return_when=FIRST_COMPLETED)
         bodies: list[r.AnyBody] = []
         acting: list[Job] = []
-        for future in sorted(done, key=lambda one: self._flight[one].unit.key):
-            job = self._flight.pop(future)
-            result = future.result()
-            if not follow and isinstance(result, Looked) and isinstance(result.plan, Change):
+        ended = [(future.result(), self._flight.pop(future)) for future in done]
+        # Looks first: an effect that ends in this batch is not folded yet, and must still count as in flight.
+        for result, job in sorted(ended, key=lambda one: (isinstance(one[0], Sent), one[1].unit.key)):
+            if isinstance(result, Looked) and isinstance(result.plan, Change) and (not follow or self._over(run, job)):
                 self._drop(job)
                 continue
             if isinstance(result, Sent):
@@ -247,6 +255,11 @@ class Engine:
             if isinstance(result, Sent):
                 bodies.extend(self.after_effects(run, job, ok=result.ok))
         self.act(run, acting, bodies)
+
+    @staticmethod
+    def _over(run: RunState, job: Job) -> bool:
+        """Whether nothing new may begin for this job: its run is being aborted and it has sent nothing yet."""
+        return run.aborting and not job.unit.step.always and run.step(job.unit.key).phase != "acting"
 
     def _drop(self, job: Job) -> None:
         self.jobs.pop(job.unit.key, None)
@@ -313,10 +326,9 @@ class Engine:
             return
         for path in self.setting.inbox.waiting():
             request = self.setting.inbox.read(path)
-            if request is not None:
-                bodies = ingest(self.state, request)
-                if bodies:
-                    self.append(*bodies)
+            bodies = ingest(self.state, request) if request is not None else []
+            if bodies:
+                self.append(*bodies)
             self.setting.inbox.taken(path)
 
     def _check_versions(self, run: RunState, playbook: Playbook) -> None:
@@ -346,8 +358,10 @@ class Engine:
             self.append(*changed)
         verdicts = tally(every, run)
         outcome: Literal["complete", "partial", "aborted"] = "complete"
-        if {"failed", "refused", "skipped"} & set(verdicts):
-            outcome = "aborted" if run.aborting else "partial"
+        if run.aborting:
+            outcome = "aborted"
+        elif {"failed", "refused", "skipped"} & set(verdicts):
+            outcome = "partial"
         self.append(
             r.RunClosed(
                 run=run.id,

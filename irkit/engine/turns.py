@@ -26,6 +26,7 @@ class Job:
     unit: Unit
     held: Held
     task: Task
+    names: tuple[str, ...] = ()  # of the locks
     change: Change | None = None
     at: int = 0  # index of the effect in flight
     key: str = ""
@@ -76,7 +77,7 @@ class Turns:
             return Then([r.StepWaiting(run=run.id, step=job.unit.key, turn=turn, until=until, why=plan.why)])
         if isinstance(plan, Refuse):
             closed = close(run, job.unit, Verdict(status="refused", why=plan.why), mark=mark, hint=plan.hint)
-            return Then([closed.model_copy(update={"drift": plan.drift})])
+            return Then([closed.model_copy(update={"drift": plan.drift, "target": job.task.target.key})])
         return Then([*self._adopt(run, job), _settled(run, job, plan)])
 
     def sent(self, run: RunState, job: Job, sent: Sent) -> Then:
@@ -139,7 +140,8 @@ class Turns:
                 return Then([asked])
         job.change, job.at, job.key = change, 0, keys[0]
         planned = r.StepPlanned(
-            run=run.id, step=job.unit.key, turn=state.turn + 1, action=spec.id, mark=task.mark, why=change.why,
+            run=run.id, step=job.unit.key, turn=state.turn + 1, action=spec.id, mark=task.mark,
+            target=task.target.key, why=change.why,
             effects=tuple(effect.name for effect in change.effects), impact=change.impact,
             touches=tuple(
                 r.Touch(target=one.target, field=one.field, value=change.after.get(one.field))
@@ -156,7 +158,7 @@ class Turns:
 
 def _settled(run: RunState, job: Job, plan: Settled) -> r.StepClosed:
     closed = close(run, job.unit, plan.verdict, reason=plan.reason, mark=job.task.mark.id)
-    return closed.model_copy(update={"outputs": outputs_json(plan.outputs)})
+    return closed.model_copy(update={"outputs": outputs_json(plan.outputs), "target": job.task.target.key})
 
 
 def close(  # noqa: PLR0913 -- a step's end has this many parts

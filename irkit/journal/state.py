@@ -56,6 +56,7 @@ class StepState:
     reason: str = ""
     outputs: dict[str, Json] | None = None
     mark: str = ""
+    target: str = ""
     impact: tuple[Impact, ...] = ()
     drift: tuple[Drift, ...] = ()
     ended: str = ""
@@ -84,6 +85,7 @@ class RunState:
     outcome: str = ""
     closed: str = ""
     paused: r.Pause | None = None
+    paused_at: str = ""
     contained_ms: int = -1
     aborting: bool = False
 
@@ -120,7 +122,8 @@ class CaseState:
     effects: dict[str, EffectState] = field(default_factory=dict)
     originals: dict[tuple[str, str], Kept] = field(default_factory=dict)
     touches: dict[str, dict[tuple[str, str], Json]] = field(default_factory=dict)  # mark -> field -> value set
-    generations: dict[str, int] = field(default_factory=dict)  # mark -> finished undos
+    users: dict[str, set[str]] = field(default_factory=dict)  # mark -> targets that it serves and was not undone for
+    generations: dict[str, int] = field(default_factory=dict)  # mark -> times that it was undone for all of them
     artefacts: list[r.ArtefactStored] = field(default_factory=list)
     notes: list[tuple[str, r.Note]] = field(default_factory=list)
     requests: set[str] = field(default_factory=set)
@@ -182,6 +185,8 @@ def effect_key(mark: str, generation: int, mode: str, name: str) -> str:
     return f"{mark[:20]}.{generation}.{mode}.{name}"
 
 
+_SERVED = frozenset({"proven", "leaky", "unproven"})
+
 # -- what each kind of record means --------------------------------------------------------------------
 
 
@@ -207,13 +212,13 @@ def _run_resumed(state: CaseState, body: r.RunResumed, _: r.Record) -> None:
     run = state.runs[body.run]
     run.paused = None
     for step in run.steps.values():
-        step.started = ""
+        step.started, step.failures = "", 0  # another stretch of work: deaths of processes are no failures of steps
         if step.phase == "parked":
-            step.phase, step.failures = "new", 0
+            step.phase = "new"
 
 
-def _run_paused(state: CaseState, body: r.RunPaused, _: r.Record) -> None:
-    state.runs[body.run].paused = body.why
+def _run_paused(state: CaseState, body: r.RunPaused, record: r.Record) -> None:
+    state.runs[body.run].paused, state.runs[body.run].paused_at = body.why, record.time
 
 
 def _step_expanded(state: CaseState, body: r.StepExpanded, _: r.Record) -> None:
@@ -236,6 +241,8 @@ def _touch(state: CaseState, body: Any, record: r.Record) -> StepState:  # noqa:
 def _step_planned(state: CaseState, body: r.StepPlanned, record: r.Record) -> None:
     step = _touch(state, body, record)
     mark = body.mark.id
+    if state.runs[body.run].mode == "apply":
+        state.users.setdefault(mark, set()).add(body.target)
     step.turn, step.phase, step.why, step.mark, step.impact = body.turn, "acting", body.why, mark, body.impact
     touched = state.touches.setdefault(mark, {})
     touched.update({(touch.target, touch.field): touch.value for touch in body.touches})
@@ -258,6 +265,9 @@ def _step_closed(state: CaseState, body: r.StepClosed, record: r.Record) -> None
     step.swept, step.hint = body.sweep, body.hint
     if not body.sweep:
         step.outputs, step.ended, step.mark = body.outputs, record.time, body.mark or step.mark
+        step.target = body.target
+        if body.mark and state.runs[body.run].mode == "apply" and body.verdict.status in _SERVED:
+            state.users.setdefault(body.mark, set()).add(body.target)
 
 
 def _approval_asked(state: CaseState, body: r.ApprovalAsked, record: r.Record) -> None:
@@ -344,12 +354,22 @@ def _run_closed(state: CaseState, body: r.RunClosed, record: r.Record) -> None:
 
 
 def _end_generation(state: CaseState, run: RunState) -> None:
-    """What was restored is over: a later run records new originals and intends its effects anew."""
+    """What was restored is over: a later run records new originals and intends its effects anew.
+
+    A mark may serve several targets; its generation ends when it was undone for the last of them.
+    """
     for step in run.steps.values():
-        if step.mark and step.verdict is not None and step.verdict.status == "proven":
-            for key in state.touches.pop(step.mark, {}):
-                if not any(key in touched for touched in state.touches.values()):
-                    state.originals.pop(key, None)
+        if not step.mark or step.verdict is None or step.verdict.status != "proven":
+            continue
+        touched = state.touches.get(step.mark, {})
+        for key in [key for key in touched if key[0] == step.target]:
+            del touched[key]
+            if not any(key in others for others in state.touches.values()):
+                state.originals.pop(key, None)
+        users = state.users.get(step.mark, set())
+        users.discard(step.target)
+        if not users:
+            state.touches.pop(step.mark, None)
             state.generations[step.mark] = state.generation(step.mark) + 1
 
 

@@ -147,6 +147,7 @@ class StepPlanned(Body):
     turn: int
     action: str
     mark: Mark
+    target: str  # its key: whose step this is; a mark may serve several targets
     why: str
     effects: tuple[EffectName, ...]
     impact: tuple[Impact, ...]
@@ -187,6 +188,7 @@ class StepClosed(Body):
     reason: str
     outputs: dict[str, Json] | None = None
     mark: Sha256 | Literal[""] = ""
+    target: str = ""  # its key, where the step came as far as having one
     drift: tuple[Drift, ...] = ()
     hint: str = ""
     sweep: bool = False

@@ -9,11 +9,13 @@ import pytest
 
 from irkit.app import clock
 from irkit.engine.guard import Limits
+from irkit.engine.locks import Locks
 from irkit.engine.perform import Closed, Parked
 from irkit.errors import Refused
 from irkit.journal.verify import verify
 from irkit.lab.faults import Fault
 from irkit.model import records as r
+from tests.crash.harness import world_of
 from tests.e2e.stage import DELETE, ISOLATE, LABEL, Stage, book, verdicts
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.e2e]
@@ -165,6 +167,76 @@ def test_an_abort_ends_the_run_and_says_what_was_not_done(stage: Stage) -> None:
     assert "aborted" == end.run.outcome
     assert "skipped" == verdicts(end.run)["isolate"]
     assert "create networkpolicies" not in stage.writes()
+
+
+def test_an_abort_during_a_look_is_not_followed_by_a_write(stage: Stage) -> None:
+    stage.control.fault(Fault(kind="latency", ms=1500, verb="get", resource="pods"))
+    ticket = stage.open(book(LABEL))
+    ended: list[Closed | Parked] = []
+    worker = threading.Thread(target=lambda: ended.append(stage.advance(ticket)))
+    worker.start()
+    stage.request(ticket, "abort", text="wrong pod")
+    worker.join(30)
+    (end,) = ended
+    assert ("aborted", {"label": "skipped"}) == (end.run.outcome, verdicts(end.run))
+    assert [] == stage.writes()
+
+
+def test_a_lock_of_another_process_is_waited_for_within_the_steps_timeout(stage: Stage) -> None:
+    label = LABEL.replace("uses:", "timeout: 2s, uses:")
+    ticket = stage.open(book(label))
+    held = Locks(stage.state / "locks").take([stage.pods[0].key])
+    assert held is not None
+    with held:
+        end = stage.advance(ticket)
+    assert isinstance(end, Closed)
+    assert {"label": "failed"} == verdicts(end.run)
+    assert "another process holds a lock" in end.run.steps["label"].reason
+    assert [] == stage.writes()
+
+
+def test_a_colleagues_cordon_is_not_taken_back(stage: Stage) -> None:
+    """Our patch was lost before the server; a colleague cordoned the node in the meantime."""
+    cordon = '    - {id: cordon, uses: kube.cordon_node, needs: [scope], with: {node: "${steps.scope.node}"}}\n'
+    stage.control.fault(Fault(kind="latency", ms=800, verb="patch", resource="nodes"))
+    stage.control.fault(Fault(kind="drop_before", verb="patch", resource="nodes"))
+    ticket = stage.open(book(SCOPE + cordon))
+    node = (stage.control.get("pods", stage.pods[0].name, "shop") or {})["spec"]["nodeName"]
+    threading.Timer(0.5, lambda: stage.control.merge("nodes", node, {"spec": {"unschedulable": True}})).start()
+    end = stage.advance(ticket)
+    assert {"scope": "proven", "cordon": "proven"} == verdicts(end.run)
+    app = stage.app()
+    app.advance(app.open_undo(ticket.case, clock.now()), stage.stop, lambda _: None)
+    assert (stage.control.get("nodes", node) or {})["spec"]["unschedulable"] is True
+
+
+def test_undoing_many_pods_leaves_nothing_behind(stage: Stage) -> None:
+    before = world_of(stage.control)
+    ticket, _ = stage.run(book(SCOPE + EACH))
+    app = stage.app()
+    end = app.advance(app.open_undo(ticket.case, clock.now()), stage.stop, lambda _: None)
+    assert isinstance(end, Closed)
+    assert "complete" == end.run.outcome
+    assert before == world_of(stage.control)
+
+
+def test_undoing_one_pod_of_two_leaves_the_other_for_later(stage: Stage) -> None:
+    before = world_of(stage.control)
+    ticket, end = stage.run(book(SCOPE + EACH))
+    first = next(key for key in end.run.steps if key.startswith("isolate["))
+    app = stage.app()
+    app.advance(app.open_undo(ticket.case, clock.now(), first), stage.stop, lambda _: None)
+    app.advance(app.open_undo(ticket.case, clock.now()), stage.stop, lambda _: None)
+    assert before == world_of(stage.control)
+
+
+def test_a_second_respond_goes_on_where_the_first_was_interrupted(stage: Stage) -> None:
+    stage.stop.set()
+    assert isinstance(stage.advance(stage.open(book(LABEL))), Parked)
+    stage.stop.clear()
+    again = stage.open(book(LABEL))
+    assert again.joined
+    assert isinstance(stage.advance(again), Closed)
 
 
 def test_an_interrupt_lets_the_effect_in_flight_end_and_a_resume_finishes(stage: Stage) -> None:

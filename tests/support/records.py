@@ -57,7 +57,8 @@ def run_opened(run: str = "r1", mode: Any = "apply", **more: Any) -> r.RunOpened
 
 
 def closed(step: str, verdict: Verdict | None = None, run: str = "r1", **more: Any) -> r.StepClosed:
-    return r.StepClosed(run=run, step=step, verdict=verdict or Verdict.proven("seen"), reason="because", **more)
+    given: dict[str, Any] = {"target": POD.key, **more}
+    return r.StepClosed(run=run, step=step, verdict=verdict or Verdict.proven("seen"), reason="because", **given)
 
 
 def planned(step: str, touches: tuple[r.Touch, ...] = (), run: str = "r1", turn: int = 1) -> r.StepPlanned:
@@ -67,6 +68,7 @@ def planned(step: str, touches: tuple[r.Touch, ...] = (), run: str = "r1", turn:
         turn=turn,
         action="kube.label_pod",
         mark=mark(),
+        target=POD.key,
         why="x",
         effects=("label",),
         impact=(),

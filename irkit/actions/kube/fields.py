@@ -174,7 +174,7 @@ def take_out(
     None where nothing of irkit's is left. Fields that irkit did not set are not looked at.
     """
     values = dict(found.values)
-    mine = [one for one in fields if (subject.ref.key, one.name) in originals]
+    mine = [one for one in fields if (subject.ref.key, one.name) in originals and _ours(one, found)]
     drift: list[Drift] = []
     ops: list[Json] = []
     for one in mine:
@@ -192,6 +192,14 @@ def take_out(
         ops.append(_op("test", _NOTE, found.note))
         ops.append(_op("replace", _NOTE, _note(case, rest)) if rest else _remove(_NOTE))
     return subject.patch(effect, ops) if ops else None
+
+
+def _ours(one: Field, found: Fields) -> bool:
+    """Whether a value that anybody could have set (a flag, not our case's id) was set by the patch that noted it.
+
+    A write may have been lost while a colleague set the same flag: theirs is not ours to take back.
+    """
+    return not isinstance(one.wanted, bool) or found.note_state == "foreign" or one.name in dict(found.saved)
 
 
 def remove_field(effect: str, subject: Subject, field: Field) -> KubeCall:

@@ -6,14 +6,26 @@ from irkit.journal import state as folding
 from irkit.journal.state import effect_key
 from irkit.model import records as r
 from irkit.model.plans import Original, Verdict
-from tests.support.records import OTHER, Log, case_opened, closed, done, failed, intended, mark, planned, run_opened
+from tests.support.records import (
+    OTHER,
+    POD,
+    Log,
+    case_opened,
+    closed,
+    done,
+    failed,
+    intended,
+    mark,
+    planned,
+    run_opened,
+)
 
-TOUCH = r.Touch(target="pod", field="label", value="ours")
+TOUCH = r.Touch(target=POD.key, field="label", value="ours")
 
 
 def kept(value: str, run: str = "r1") -> r.OriginalKept:
     return r.OriginalKept(
-        run=run, step="a", mark=mark().id, original=Original(target="pod", field="label", value=value)
+        run=run, step="a", mark=mark().id, original=Original(target=POD.key, field="label", value=value)
     )
 
 
@@ -28,18 +40,18 @@ def test_the_fold_reads_no_clock() -> None:
 def test_originals_are_written_once() -> None:
     log = Log().add(case_opened(), run_opened(), kept("first"), planned("a", (TOUCH,)))
     log.add(run_opened("r2"), kept("the quarantine", "r2"))
-    assert {("pod", "label"): "first"} == log.state.originals_for(mark().id)
+    assert {(POD.key, "label"): "first"} == log.state.originals_for(mark().id)
 
 
 def test_an_undo_ends_a_generation_of_originals() -> None:
     log = Log().add(case_opened(), run_opened(), kept("first"), planned("a", (TOUCH,)), closed("a", mark=mark().id))
     log.add(run_opened("r2", "undo"), closed("undo-a", run="r2", mark=mark().id))
-    assert {("pod", "label"): "first"} == log.state.originals_for(mark().id)
+    assert {(POD.key, "label"): "first"} == log.state.originals_for(mark().id)
     log.add(r.RunClosed(run="r2", outcome="complete", verdicts={}, swept=1))
     assert {} == log.state.originals_for(mark().id)
     assert 1 == log.state.generation(mark().id)
     log.add(run_opened("r3"), kept("second", "r3"), planned("a", (TOUCH,), "r3"))
-    assert {("pod", "label"): "second"} == log.state.originals_for(mark().id)
+    assert {(POD.key, "label"): "second"} == log.state.originals_for(mark().id)
 
 
 def test_an_undo_that_was_refused_ends_nothing() -> None:
@@ -47,7 +59,7 @@ def test_an_undo_that_was_refused_ends_nothing() -> None:
     refused = Verdict(status="refused", why="drift")
     log.add(run_opened("r2", "undo"), closed("undo-a", refused, run="r2", mark=mark().id))
     log.add(r.RunClosed(run="r2", outcome="partial", verdicts={}, swept=0))
-    assert {("pod", "label"): "first"} == log.state.originals_for(mark().id)
+    assert {(POD.key, "label"): "first"} == log.state.originals_for(mark().id)
 
 
 def test_receipts_are_those_of_the_mark_in_its_generation() -> None:
@@ -86,3 +98,25 @@ def test_a_case_closes_once_somebody_says_so() -> None:
     assert "" == log.state.closed
     log.add(r.CaseClosed(who=OTHER, why="done"))
     assert log.state.closed
+
+
+def test_a_mark_that_serves_two_targets_is_over_when_it_was_undone_for_both() -> None:
+    other = r.Touch(target="other", field="label", value="ours")
+    log = Log().add(case_opened(), run_opened(), planned("a", (TOUCH,)), closed("a", mark=mark().id))
+    log.add(planned("b", (other,)).model_copy(update={"target": "other"}))
+    log.add(closed("b", mark=mark().id, target="other"))
+    log.add(run_opened("r2", "undo"), closed("undo-a", run="r2", mark=mark().id))
+    log.add(r.RunClosed(run="r2", outcome="complete", verdicts={}, swept=1))
+    assert 0 == log.state.generation(mark().id)
+    assert {("other", "label")} == set(log.state.touches[mark().id])
+    log.add(run_opened("r3", "undo"), closed("undo-b", run="r3", mark=mark().id, target="other"))
+    log.add(r.RunClosed(run="r3", outcome="complete", verdicts={}, swept=1))
+    assert 1 == log.state.generation(mark().id)
+
+
+def test_deaths_of_processes_are_no_failures_of_a_step() -> None:
+    doubt = r.EffectDoubted(run="r1", step="a", key="k", name="label", mark=mark().id, why="the process is gone")
+    log = Log().add(case_opened(), run_opened())
+    for _ in range(6):
+        log.add(intended("a"), doubt, r.RunResumed(run="r1", who=OTHER, tool="0"))
+    assert 0 == log.state.runs["r1"].steps["a"].failures

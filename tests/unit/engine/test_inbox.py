@@ -3,6 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from irkit.engine.inbox import Inbox, Request, ingest, new_id
 from irkit.model import records as r
 from irkit.model.base import Json, digest
@@ -69,9 +71,24 @@ def test_a_request_is_taken_once() -> None:
 
 
 def test_closing_a_case_is_a_request_like_any_other() -> None:
-    log = asked()
-    log.add(*ingest(log.state, request("close", text="all clear")))
+    log = Log().add(case_opened())
+    log.add(*ingest(log.state, request("close", text="all clear " * 199)))
     assert log.state.closed
+
+
+def test_a_case_with_an_open_run_is_not_closed() -> None:
+    log = asked()
+    (body,) = ingest(log.state, request("close", text="all clear"))
+    log.add(body)
+    assert isinstance(body, r.Note)
+    assert "r1 is open" in body.text
+    assert not log.state.closed
+
+
+@pytest.mark.parametrize("wants", ["approve", "deny", "abort", "note", "close"])
+def test_no_request_is_too_long_for_its_record(wants: Any) -> None:
+    assert ingest(asked().state, request(wants, run="r1", step="kill", digest=DIGEST, text="x" * 2000))
+    assert ingest(Log().add(case_opened()).state, request(wants, text="x" * 2000))
 
 
 def test_requests_come_whole_in_order_and_are_kept(tmp_path: Path) -> None:

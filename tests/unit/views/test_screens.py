@@ -190,7 +190,7 @@ def test_report_shows_before_and_after(tmp_path: Path) -> None:
     target, name = "c|Pod|u", 'metadata.labels["app"]'
     bodies: list[r.AnyBody] = [
         r.StepPlanned(
-            run="r1", step="label", turn=1, action="test.protect", mark=mark, why="w", effects=("e",), impact=(),
+            run="r1", step="label", turn=1, action="test.protect", mark=mark, target=target, why="w", effects=("e",), impact=(),
             touches=(r.Touch(target=target, field=name, value=None),),
         ),
         r.OriginalKept(run="r1", step="label", mark=mark.id, original=Original(target=target, field=name, value="web")),
