@@ -85,5 +85,5 @@ def visible(text: str) -> str:
 
 def suggest(word: str, known: Iterable[str], otherwise: str) -> str:
     """`did you mean …?` where a known word is near, else another remedy."""
-    near = difflib.get_close_matches(word[:60], list(known), n=1)
+    near = difflib.get_close_matches(word, list(known), n=1)
     return f"did you mean `{near[0]}`?" if near else otherwise

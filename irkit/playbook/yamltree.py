@@ -113,12 +113,11 @@ def _syntax(error: yaml.YAMLError, text: str, problems: Problems) -> None:
     mark = getattr(error, "problem_mark", None)
     at = (mark.line + 1, mark.column + 1) if mark is not None else _START
     lines = text.split("\n")
-    for number in (at[0], at[0] + 1, at[0] - 1):
-        line = lines[number - 1] if 1 <= number <= len(lines) else ""
-        indent = line[: len(line) - len(line.lstrip())]
-        if "\t" in indent:
-            problems.add((number, indent.index("\t") + 1), "a tab where YAML wants spaces", "indent with spaces")
-            return
+    line = lines[at[0] - 1] if at[0] <= len(lines) else ""
+    indent = line[: len(line) - len(line.lstrip())]
+    if "\t" in indent:
+        problems.add((at[0], indent.index("\t") + 1), "a tab where YAML wants spaces", "indent with spaces")
+        return
     what = getattr(error, "problem", None) or "it cannot be read"
     problems.add(at, f"the file is not YAML: {what}", "check quotes, colons and indentation around here")
 

@@ -80,7 +80,7 @@ def _one_fits(given: Kind, wanted: Kind) -> bool:
 
 
 def words(kind: Kind) -> str:
-    """What a playbook's author calls it: `a pod`, `text`, `a list of nodes` said plainly."""
+    """What a playbook's author calls it: `a pod`, `text`, `a list of nodes`."""
     found = present(kind)
     if len(found) != 1:
         return " or ".join(dict.fromkeys(words(one) for one in found)) or "nothing"
@@ -91,12 +91,18 @@ def words(kind: Kind) -> str:
         return " or ".join(str(value) or "nothing" for value in get_args(one))
     inner = item(one)
     if inner is not None:
-        return f"a list of {words(inner)}"
+        return f"a list of {_plural(inner)}"
     if _origin(one) is dict:
         return f"a mapping of names to {words(get_args(one)[1])}"
     name = str(getattr(one, "__name__", "value")).removesuffix("Ref")
     spaced = "".join(f" {char.lower()}" if char.isupper() else char for char in name).strip()
     return f"{'an' if spaced[:1] in 'aeio' else 'a'} {spaced}"
+
+
+def _plural(kind: Kind) -> str:
+    """What several of them are called; what has no article has no plural either."""
+    each = [words(one) for one in present(kind)]
+    return " or ".join(f"{one.partition(' ')[2]}s" if one.startswith(("a ", "an ")) else one for one in each)
 
 
 def _is_model(kind: Kind) -> bool:

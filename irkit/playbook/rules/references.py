@@ -43,9 +43,8 @@ def item_of(subject: Subject, step: Step) -> Kind | None:
     found = _output(subject, rest[0])
     for name in rest[1:]:
         found = None if found is None else fields(found).get(name)
-    source = subject.steps.get(rest[0])
-    if found is not None and source is not None and source.for_each is not None:
-        return found
+        if name is rest[1] and found is not None and subject.steps[rest[0]].for_each is not None:
+            found = many(found)
     return None if found is None else item(found)
 
 
@@ -70,10 +69,10 @@ def _from_step(subject: Subject, step: Step, rest: list[str], value: Expr, at: P
         subject.error(at, step, f"{value} is its own output", "take it from a step that ran before")
         return None
     outputs = _output(subject, source.id)
-    found = None if outputs is None else _walk(subject, outputs, rest[1:], value, at, of=source.uses)
-    if found is None or source.for_each is None:
-        return found
-    return many(found)
+    found = None if outputs is None else _walk(subject, outputs, rest[1:2], value, at, of=source.uses)
+    if found is None:
+        return None
+    return _walk(subject, found if source.for_each is None else many(found), rest[2:], value, at)
 
 
 def _output(subject: Subject, step_id: str) -> Kind | None:

@@ -143,6 +143,7 @@ def test_a_huge_scalar_is_cut_where_it_is_shown(where: str) -> None:
     clean(HEAD.replace("name: sample", where.format("x" * 200_000)).encode())
 
 
+@pytest.mark.timeout(30)
 def test_a_file_of_nothing_but_faults_is_answered_in_part() -> None:
     keys = ", ".join(f"k{n}: 1" for n in range(10_000))
     told = [one.message for one in found(f"{HEAD}    - {{id: a, uses: test.tag, with: {{{keys}}}}}\n")]
@@ -153,6 +154,7 @@ def test_a_file_of_nothing_but_faults_is_answered_in_part() -> None:
     assert len(found(HEAD + "    - 1\n" * 5000)) == MAX_SHOWN + 1
 
 
+@pytest.mark.timeout(30)
 @pytest.mark.parametrize(
     "step",
     [
@@ -167,5 +169,6 @@ def test_two_hundred_steps_that_all_need_each_other_are_answered(step: str) -> N
     clean((HEAD + textwrap.indent(steps, "    ")).encode()[: 256 * 1024])
 
 
+@pytest.mark.timeout(30)
 def test_a_file_of_the_largest_size_is_answered() -> None:
     clean((HEAD + "    - {id: a, uses: test.tag, with: {names: [" + "x, " * 30_000 + "x]}}\n").encode()[: 256 * 1024])

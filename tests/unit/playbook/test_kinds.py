@@ -101,6 +101,7 @@ def test_a_union_has_the_fields_that_all_of_it_has() -> None:
         (PodRef | None, "a pod"),
         (Target, "a namespace or a node or a pod or a service account or a workload"),
         (tuple[str, ...], "a list of text"),
+        (list[PodRef | NodeRef | None], "a list of pods or nodes"),
         (dict[str, int], "a mapping of names to a whole number"),
         (Literal["soft", "hard"], "soft or hard"),
         (Short | Literal[""], "text or nothing"),

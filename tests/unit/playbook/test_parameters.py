@@ -162,12 +162,12 @@ def test_a_value_of_the_wanted_type_is_taken(given: str) -> None:
         ('node: @@"${steps.scope.either}"', "parameter `node` wants a node, ${steps.scope.either} is a pod or a node"),
         (
             'node: @@"${steps.scope.siblings}"',
-            "parameter `node` wants a node, ${steps.scope.siblings} is a list of a pod",
+            "parameter `node` wants a node, ${steps.scope.siblings} is a list of pods",
         ),
-        ('pods: @@"${inputs.pod}"', "parameter `pods` wants a list of a pod, ${inputs.pod} is a pod"),
+        ('pods: @@"${inputs.pod}"', "parameter `pods` wants a list of pods, ${inputs.pod} is a pod"),
         (
             'pods: @@"${steps.scope.gaps}"',
-            "parameter `pods` wants a list of a pod, ${steps.scope.gaps} is a list of a pod",
+            "parameter `pods` wants a list of pods, ${steps.scope.gaps} is a list of pods",
         ),
         ('mode: @@"${steps.scope.title}"', "parameter `mode` wants soft or hard, ${steps.scope.title} is text"),
         ('count: @@"${steps.scope.title}"', "parameter `count` wants a whole number, ${steps.scope.title} is text"),
@@ -255,8 +255,23 @@ def test_the_outputs_of_a_for_each_are_lists() -> None:
     twice = '- {id: b, uses: test.cordon, needs: [each], for_each: "${steps.each.node}", with: {node: "${item}"}}'
     load(each('"${steps.scope.siblings}"', '"${item}"', after=twice))
     once = '- {id: b, uses: test.cordon, needs: [each], with: {node: @@"${steps.each.node}"}}'
-    told = "parameter `node` wants a node, ${steps.each.node} is a list of a node"
+    told = "parameter `node` wants a node, ${steps.each.node} is a list of nodes"
     check(each('"${steps.scope.siblings}"', '"${item}"', after=once), told, "give it a node")
+
+
+def test_a_field_is_not_taken_out_of_a_list() -> None:
+    name = '- {id: b, uses: test.note, needs: [each], with: {value: @@"${steps.each.node.name}"}}'
+    told = "${steps.each.node.name}: a list of nodes has no `name`"
+    check(each('"${steps.scope.siblings}"', '"${item}"', after=name), told, "nothing to take")
+    listed = (
+        '- {id: b, uses: test.note, needs: [each], for_each: @@"${steps.each.node.name}", with: {value: "${item}"}}'
+    )
+    check(each('"${steps.scope.siblings}"', '"${item}"', after=listed), told, "nothing to take")
+
+
+def test_lists_of_lists_give_lists() -> None:
+    twice = '- {id: b, uses: test.tag, needs: [each], for_each: "${steps.each.siblings}", with: {pods: "${item}"}}'
+    load(each('"${steps.scope.siblings}"', '"${item}"', after=twice))
 
 
 def test_a_for_each_over_nothing_to_list_says_so() -> None:

@@ -99,12 +99,18 @@ def test_a_tab_in_the_indentation_is_called_one(text: str, at: tuple[int, int]) 
 def test_a_tab_elsewhere_is_not_blamed() -> None:
     assert read("a: b\tc") == ({"a": "b\tc"}, [])
     assert one_fault("a: b\tc: d")[2].startswith("the file is not YAML")
+    assert one_fault("a: ]\n\tb")[2].startswith("the file is not YAML")
 
 
 def test_an_alias_is_refused_where_it_stands_and_never_expanded() -> None:
     tree, faults = read("a: &x [1]\nb: *x\nc: *x\n")
     assert tree is None
     assert [one[2] for one in faults] == ["anchor &x", "alias *x", "alias *x"]
+
+
+@pytest.mark.parametrize("text", ["a: &x 1", "a: &x [1]", "a: !x {b: 1}"])
+def test_nothing_is_built_of_a_file_that_names_or_types_its_nodes(text: str) -> None:
+    assert read(text)[0] is None
 
 
 def test_a_bomb_of_aliases_costs_nothing() -> None:
