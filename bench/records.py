@@ -45,7 +45,8 @@ def bodies(count: int) -> list[AnyBody]:
     step, key = "label", digest(mark.dump())
     four: tuple[AnyBody, ...] = (
         StepPlanned(
-            run="r1", step=step, turn=1, action=mark.action, mark=mark, why="the case's label is not there",
+            run="r1", step=step, turn=1, action=mark.action, mark=mark, target=POD.key,
+            why="the case's label is not there",
             effects=("label",), impact=(Impact(who="Service shop/web", what="loses 1 of 4 endpoints", count=1),),
             touches=(Touch(target=POD.key, field=pointer, value=CASE),),
         ),

@@ -5,18 +5,19 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 from irkit import __version__
 from irkit.actions.catalog import Catalog
 from irkit.app import clock as clocks
+from irkit.app.asks import Ask, Heard, Parts, Ticket, under_way
 from irkit.app.cases import Allocation, Cases
 from irkit.app.resolve import resolve_target
-from irkit.app.undo import Irreversible, undo_playbook
-from irkit.app.world import Connect, LiveWorld
+from irkit.app.undo import undo_playbook
+from irkit.app.world import LiveWorld
 from irkit.engine.guard import Limits
 from irkit.engine.inbox import Inbox, Request
 from irkit.engine.locks import Locks
@@ -36,56 +37,18 @@ from irkit.journal.store import FileJournal, Tail
 from irkit.model import records as r
 from irkit.model.base import Json, canonical
 from irkit.model.effects import Store
-from irkit.model.findings import Finding
 from irkit.model.playbooks import Playbook
-from irkit.model.ports import Clock, Kube, World
+from irkit.model.ports import Kube, World
 from irkit.model.refs import ClusterRef, TargetRef
 from irkit.playbook import load_playbook
 from irkit.playbook.bindings import check_inputs
+
+__all__ = ["App", "Ask", "Heard", "Parts", "Ticket"]
 
 _HELPLESS = ("approval", "parked")
 """Pauses in which only people or credentials help."""
 WATCH = 0.05
 """Seconds between looks at a case that another process writes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """What somebody wants run. `target` is resolved: it carries the uid of the living object."""
-
-    target: TargetRef
-    playbook: bytes
-    playbook_name: str
-    inputs: dict[str, Json]
-    asked: str
-    finding: Finding | None = None
-    raw: bytes | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Ticket:
-    """A run of a case, opened or joined."""
-
-    case: str
-    run: str
-    new_case: bool = False
-    joined: bool = False
-    irreversible: tuple[Irreversible, ...] = ()
-    asked: str = ""  # when its command was started
-
-
-@dataclass(slots=True)
-class Parts:
-    """What the composition is made of. Tests replace parts; nobody mocks above the wire."""
-
-    connect: Connect
-    clock: Clock = clocks.now
-    open_journal: Callable[[Path, str, Clock], FileJournal] = FileJournal.open
-    engine: type[Engine] = Engine
-    catalog: Catalog = field(default_factory=Catalog.builtin)
-
-
-Heard = Callable[[Sequence[r.Record]], None]
 
 
 class App:
@@ -142,7 +105,7 @@ class App:
     ) -> Ticket | None:
         """Open the run in this case; None where somebody closed the case in between."""
         case = allocation.case
-        with self._writing(case, lambda state: _under_way(state, playbook, inputs, ask.asked)) as opened:
+        with self._writing(case, lambda state: under_way(state, playbook, inputs, ask.asked)) as opened:
             if isinstance(opened, RunState):
                 return Ticket(case, opened.id, joined=True, asked=ask.asked)
             journal, state = opened
@@ -336,7 +299,7 @@ class App:
 
     @contextmanager
     def _writing(
-        self, case: str, under_way: Callable[[CaseState], RunState | None]
+        self, case: str, already: Callable[[CaseState], RunState | None]
     ) -> Iterator[tuple[FileJournal, CaseState] | RunState]:
         """The case opened for write, or the run that makes opening unnecessary; waits for other writers."""
         folder = self.cases.folder(case)
@@ -345,7 +308,7 @@ class App:
                 journal = self.parts.open_journal(folder, case, self.parts.clock)
             except CaseBusy:
                 if (folder / "journal.jsonl").exists():
-                    run = under_way(self.cases.load(case))
+                    run = already(self.cases.load(case))
                     if run is not None:
                         yield run
                         return
@@ -353,7 +316,7 @@ class App:
                 continue
             try:
                 state = CaseState().fold(journal.records)
-                run = under_way(state)
+                run = already(state)
                 if run is None:
                     yield journal, state
                     return
@@ -361,16 +324,6 @@ class App:
                 journal.close()
             yield run
             return
-
-
-def _under_way(state: CaseState, playbook: Playbook, inputs: dict[str, Json], asked: str) -> RunState | None:
-    """The run that does what is asked: open, or closed only after it was asked for."""
-    checked = hashlib.sha256(canonical(playbook.dump())).hexdigest()
-    for run in state.runs.values():
-        equal = run.mode == "apply" and run.checked == checked and run.inputs == inputs
-        if equal and run.outcome != "superseded" and (not run.outcome or run.closed > asked):
-            return run
-    return None
 
 
 def _open_undo(state: CaseState) -> RunState | None:

@@ -33,9 +33,7 @@ MAX_BYTES = 400_000
 MAX_LINES = 350
 LONGER = {
     "irkit/model/records.py": (400, "every kind of record in one place: they freeze together"),
-    "irkit/journal/state.py": (400, "the fold of every kind of record, one function each"),
-    "irkit/engine/perform.py": (500, "the one impure loop, read from top to bottom"),
-    "irkit/app/runs.py": (380, "every way to open, join and advance a run"),
+    "irkit/engine/perform.py": (400, "the one impure loop, read from top to bottom"),
 }
 
 
