@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 
 from irkit.model.base import Json, Model
 from irkit.model.effects import EffectName, Mark, Sha256
@@ -27,6 +27,8 @@ Time = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\
 
 class Body(Model):
     """Base of all record bodies. `kind` is what the envelope carries, `version` its `v`."""
+
+    model_config = ConfigDict(defer_build=True)  # a plan reads no record; one thread uses them, nothing races
 
     kind: ClassVar[str]
     version: ClassVar[int] = 1
@@ -386,6 +388,8 @@ KINDS: dict[str, type[Body]] = {body.kind: body for body in AnyBody.__args__}
 
 class Record(Model):
     """A record as read back: the envelope's fields and the typed body. `hash` is of the stored line."""
+
+    model_config = ConfigDict(defer_build=True)
 
     seq: int
     time: Time

@@ -1,4 +1,8 @@
-"""A context becomes an address, TLS settings and an Authorization header, through the official client's loader."""
+"""A context becomes an address, TLS settings and an Authorization header.
+
+The official client's loader reads it, but for the plainest form: https, the cluster's CA, a bearer token. EKS contexts
+come down to that once their plugin ran, and the loader's imports would be a fifth of a plan's time.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ import hashlib
 import ipaddress
 import logging
 import os
+import re
 import ssl
 import tempfile
 from collections.abc import Iterator
@@ -21,6 +26,7 @@ from irkit.clients.kube.plugin import ExecCredential, run_plugin
 from irkit.clients.kube.text import clean
 from irkit.errors import ConfigError
 
+_TOKEN = re.compile(r"[!-~]{1,65536}")
 _EARLY = timedelta(seconds=60)
 """A token is renewed so long before it expires: a request must not outlive it."""
 _MEMORY = Path("/dev/shm")  # noqa: S108 -- memory, not disk; what is made there is a private folder
@@ -75,8 +81,29 @@ def log_in(context: Context, *, allow_insecure: bool = False) -> Login:
         credential = run_plugin(user.pop("exec"), context.cluster, context.source)
         user |= _as_user(credential)
         expires = credential.expires
-    login = _official(context, user, allow_insecure=allow_insecure)
+    login = _plain(context, user) or _official(context, user, allow_insecure=allow_insecure)
     return replace(login, expires=expires)
+
+
+def _plain(context: Context, user: dict[str, Any]) -> Login | None:
+    """The login of a context that has a server, CA data and a token, and nothing else; None for any other."""
+    server, token = str(context.cluster["server"]).rstrip("/"), user.get("token")
+    data = context.cluster.get("certificate-authority-data")
+    simple = set(context.cluster) == {"server", "certificate-authority-data"} and set(user) == {"token"}
+    text = isinstance(data, str) and isinstance(token, str) and _TOKEN.fullmatch(token) is not None
+    proxied = any(name.lower().endswith("_proxy") for name in os.environ) and not is_loopback(_host(server))
+    if not simple or not text or proxied or not server.startswith("https://"):
+        return None
+    try:
+        ca = base64.b64decode(str(data), validate=True).decode("ascii")
+    except ValueError:
+        return None  # the loader says what is wrong with it
+    tls, tls_id = _tls(context, ca)
+    return Login(server=server, tls=tls, tls_id=tls_id, authorization=f"Bearer {token}")
+
+
+def _host(server: str) -> str:
+    return urlsplit(server).hostname or ""
 
 
 def _as_user(credential: ExecCredential) -> dict[str, str]:
@@ -147,7 +174,7 @@ def _official(context: Context, user: dict[str, Any], *, allow_insecure: bool) -
         except Exception as error:  # noqa: BLE001 -- the loader checks no types: anything may come out of it
             msg = f"context {context.name} cannot be used: {type(error).__name__} while reading its cluster and user"
             raise ConfigError(msg, did="nothing was run") from None
-        tls, tls_id = _tls(context, settings) if settings.host.startswith("https") else (None, "")
+        tls, tls_id = _official_tls(context, settings) if settings.host.startswith("https") else (None, "")
     return Login(
         server=settings.host,
         proxy=_proxy(settings),
@@ -176,11 +203,22 @@ def _texts(value: object) -> Iterator[str]:
             yield from _texts(inner)
 
 
-def _tls(context: Context, settings: Any) -> tuple[ssl.SSLContext, str]:  # noqa: ANN401 -- the SDK's class is untyped
+def _official_tls(context: Context, settings: Any) -> tuple[ssl.SSLContext, str]:  # noqa: ANN401 -- the SDK's class is untyped
+    try:
+        ca = Path(settings.ssl_ca_cert).read_text(encoding="ascii") if settings.ssl_ca_cert else ""
+    except (OSError, ValueError) as error:
+        raise _unusable(context, error) from None
+    tls, tls_id = _tls(context, ca, settings.cert_file or "", settings.key_file or "")
+    if not settings.verify_ssl:
+        tls.check_hostname = False
+        tls.verify_mode = ssl.CERT_NONE
+    return tls, tls_id
+
+
+def _tls(context: Context, ca: str, cert_file: str = "", key_file: str = "") -> tuple[ssl.SSLContext, str]:
     used = hashlib.sha256()
     try:
-        if settings.ssl_ca_cert:
-            ca = Path(settings.ssl_ca_cert).read_text(encoding="ascii")
+        if ca:
             used.update(ca.encode())
             tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts this CA alone
             tls.load_verify_locations(cadata=ca)
@@ -189,16 +227,17 @@ def _tls(context: Context, settings: Any) -> tuple[ssl.SSLContext, str]:  # noqa
         tls.minimum_version = ssl.TLSVersion.TLSv1_2
         # Go's TLS, hence kubectl, accepts cluster CAs without an Authority Key Identifier; Python >= 3.13 would not.
         tls.verify_flags &= ~ssl.VERIFY_X509_STRICT
-        if settings.cert_file:
-            tls.load_cert_chain(settings.cert_file, settings.key_file or None)
-            used.update(Path(settings.cert_file).read_bytes())
+        if cert_file:
+            tls.load_cert_chain(cert_file, key_file or None)
+            used.update(Path(cert_file).read_bytes())
     except (OSError, ValueError) as error:  # an SSLError is an OSError
-        msg = f"context {context.name}: its CA, certificate or key cannot be used ({type(error).__name__})"
-        raise ConfigError(msg, did="nothing was run") from None
-    if not settings.verify_ssl:
-        tls.check_hostname = False
-        tls.verify_mode = ssl.CERT_NONE
+        raise _unusable(context, error) from None
     return tls, used.hexdigest()
+
+
+def _unusable(context: Context, error: Exception) -> ConfigError:
+    msg = f"context {context.name}: its CA, certificate or key cannot be used ({type(error).__name__})"
+    return ConfigError(msg, did="nothing was run")
 
 
 def _proxy(settings: Any) -> str:  # noqa: ANN401 -- the SDK's class is untyped

@@ -10,6 +10,7 @@ import stat
 import sys
 import tempfile
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from irkit.clients.kube import KubeClient, connect
-from irkit.clients.kube.kubeconfig import find_context
+from irkit.clients.kube import KubeClient, connect, login
+from irkit.clients.kube.kubeconfig import Context, find_context
 from irkit.clients.kube.login import Login, is_loopback, log_in, without_values
 from irkit.errors import ConfigError, CredentialsExpired, IrkitError, Unreachable
 from irkit.model.kube import PODS
@@ -570,3 +571,35 @@ def test_whatever_a_kubeconfig_holds_only_our_own_errors_come_out(
         except IrkitError:
             return
         assert login.server == "https://127.0.0.1:1"
+
+
+@pytest.fixture
+def plain_context() -> Context:
+    ca = base64.b64encode(Authority().pem).decode()
+    cluster = {"server": "https://127.0.0.1:6443/", "certificate-authority-data": ca}
+    return Context(name="plain", source=Path("kubeconfig"), cluster=cluster, user={"token": TOKEN})
+
+
+def test_the_plainest_context_is_read_alike_with_and_without_the_official_loader(plain_context: Context) -> None:
+    user = dict(plain_context.user)
+    short, official = login._plain(plain_context, user), login._official(plain_context, user, allow_insecure=False)
+    assert short is not None
+    assert short.tls is not None
+    assert official.tls is not None
+    assert short.tls.get_ca_certs() == official.tls.get_ca_certs()
+    assert replace(short, tls=None) == replace(official, tls=None)
+
+
+@pytest.mark.parametrize(
+    ("cluster", "user"),
+    [
+        ({"tls-server-name": "other"}, {}), ({"insecure-skip-tls-verify": True}, {}), ({"proxy-url": "http://p"}, {}),
+        ({}, {"tokenFile": "t"}), ({}, {"username": "u", "password": "p"}), ({}, {"token": "two\nlines"}),
+        ({}, {"client-certificate-data": "YQ=="}), ({"certificate-authority-data": "no base64!"}, {}),
+    ],
+)  # fmt: skip
+def test_any_other_context_is_the_official_loaders(
+    plain_context: Context, cluster: dict[str, Any], user: dict[str, Any]
+) -> None:
+    other = replace(plain_context, cluster={**plain_context.cluster, **cluster})
+    assert login._plain(other, {**plain_context.user, **user}) is None
