@@ -88,6 +88,12 @@ def test_a_selector_matches_as_the_documentation_says(selector: dict[str, Any], 
     assert Selector.read(Doc(selector, "a selector")).matches(labels) == selects(selector, labels)
 
 
+def test_many_openings_are_counted_and_five_are_named() -> None:
+    found = openings([policy(f"p{index}", {"podSelector": {}, "ingress": [{}]}) for index in range(7)], {})
+
+    assert found == (*(f"p{index} allows ingress" for index in range(5)), "2 more policies allow something")
+
+
 def test_the_order_of_policies_does_not_change_what_is_said() -> None:
     both = [policy("b", {"podSelector": {}, "ingress": [{}]}), policy("a", {"podSelector": {}, "ingress": [{}]})]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -344,6 +345,42 @@ def test_every_write_is_pinned_to_the_uid(action: AnyAction) -> None:
             assert isinstance(effect.body, list)
             uid = POD.uid if effect.resource == PODS else NODE.uid
             assert effect.body[0] == {"op": "test", "path": "/metadata/uid", "value": uid}
+
+
+def turned(value: Any) -> Any:
+    """The same with every list and every object the other way round."""
+    if isinstance(value, dict):
+        return {key: turned(item) for key, item in reversed(value.items())}
+    return [turned(item) for item in reversed(value)] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize(
+    "action",
+    [action for action in CATALOG if action.spec.id != "kube.export_objects"],  # it keeps objects as they are
+    ids=lambda action: action.spec.id,
+)
+def test_facts_and_plans_do_not_depend_on_the_order_of_answers(action: AnyAction) -> None:
+    world = rich()
+    world[PODS].append({"metadata": meta("web-3", "p-9", ("ReplicaSet", "web-new", "rs-2"), labels={CASE_LABEL: CASE})})
+    world[PODS][1]["metadata"]["labels"][CASE_LABEL] = CASE
+    world[SERVICES].append({"metadata": meta("all", "s-9"), "spec": {"selector": {"app": "web"}}})
+    expressions = [{"key": key, "operator": "NotIn", "values": ["a", "b"]} for key in ("x", "y")]
+    selector = {"matchLabels": {"app": "web", CASE_LABEL: CASE}, "matchExpressions": expressions}
+    world[NETWORK_POLICIES].append(
+        {"metadata": meta("b", "np-9", labels={"m": "n", "o": "p"}), "spec": {"podSelector": selector}}
+    )
+    note = {"case": CASE, "fields": {"b": None, "a": None}}
+    for one in (world[PODS][0], world[NODES][0]):
+        one["metadata"]["annotations"] = {ORIGINALS_ANNOTATION: json.dumps(note)}
+    labels = {"tier": "x", "team": "blue"} if action.spec.id.startswith("kube.label") else {}
+    subject: dict[str, Any] = {"node": NODE} if "node" in action.spec.params.model_fields else {"pod": POD}
+    given = [{**subject, "labels": one} if labels else subject for one in (labels, dict(reversed(labels.items())))]
+
+    there = look(action.spec.id, world, **given[0])
+    back = look(action.spec.id, {resource: turned(items) for resource, items in world.items()}, **given[1])
+
+    assert there == back
+    assert planned(action.spec.id, world, **given[0]) == planned(action.spec.id, world, **given[1])
 
 
 # -- hostile answers ------------------------------------------------------------------------------------

@@ -112,8 +112,7 @@ class CordonNode(Defaults):
             return Settled(f"{node} is gone: nothing to restore", Verdict.proven(f"{node} no longer exists"))
         wanted = take_out("uncordon", Subject(NODES, node), (_CORDONED,), facts.fields, originals)
         if not isinstance(wanted, KubeCall):
-            reason = f"{node} is as it was" if originals else f"irkit did not cordon {node}"
-            return Settled(reason, Verdict.proven("read back: spec.unschedulable is not irkit's"))
+            return Settled(_not_ours(node, originals, facts), Verdict.proven("read back: it is not cordoned by irkit"))
         if facts.holder:
             held = label(CASE_LABEL, mark.case)
             return Refuse(
@@ -122,6 +121,13 @@ class CordonNode(Defaults):
                 drift=(Drift(field=held.name, ours=held.wanted, now=facts.holder, original=None),),
             )
         return Change((wanted,), f"{node} is cordoned by irkit")
+
+
+def _not_ours(node: NodeRef, originals: Originals, facts: Facts) -> str:
+    if not originals:
+        return f"irkit did not cordon {node}"
+    cordoned = dict(facts.fields.values)[_CORDONED.name]
+    return f"{node} was cordoned by somebody else since; it stays so" if cordoned else f"{node} is as it was"
 
 
 ACTION = CordonNode()
