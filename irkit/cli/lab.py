@@ -45,10 +45,11 @@ def lab_up(
         msg = "--from and --scenario exclude each other"
         raise UsageError(msg, did="nothing was started", hint="give one of them")
     where = folder or default_folder()
-    info: LabInfo = process.up(where, _seed(finding, scenario))
+    running: LabInfo | None = None if finding or scenario else process.status(where)
+    info = running or process.up(where, _seed(finding, scenario))
     own.show(
         [
-            [f"a simulated cluster is up: {info.cluster}"],
+            [f"a simulated cluster is up{' already' if running else ''}: {info.cluster}"],
             [f"       {info.url} · pid {info.pid} · folder {info.folder}"],
             ["       select it in this shell with the line below; end it: irkit lab down"],
         ],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -13,6 +12,7 @@ import typer
 from irkit import __version__
 from irkit.cli import after, catalog, drill, incident, lab, setup
 from irkit.cli.context import Context, colourful
+from irkit.cli.streams import Patient
 
 INTERRUPTED = 130
 _VALUES = ("--config", "--state", "--operator", "--context", "--cluster", "--max-targets")
@@ -91,17 +91,17 @@ def run(arguments: Sequence[str]) -> int:
         with contextlib.suppress(AttributeError):
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a test's stream may lack it
     debug = "--debug" in arguments
+    real = sys.stdout
+    sys.stdout = Patient(real)
     try:
         status = app(args=hoist(arguments), standalone_mode=False, prog_name="irkit")
     except KeyboardInterrupt:
         sys.stderr.write("irkit: interrupted\n")
         return INTERRUPTED
-    except BrokenPipeError:  # `irkit status | head`: nobody reads on; not our failure
-        with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except Exception as error:  # noqa: BLE001 -- the one place that turns anything into an exit status
         return _failed(error, debug=debug)
+    finally:
+        sys.stdout = real
     return status if isinstance(status, int) else 0
 
 
@@ -109,6 +109,9 @@ def _failed(error: Exception, *, debug: bool) -> int:
     from irkit.cli.failures import report_failure  # noqa: PLC0415 -- only where something failed
     from irkit.views.terminal import neutral  # noqa: PLC0415 -- as above
 
+    if type(error).__name__ == "NoArgsIsHelpError":  # a group without a command: its help, as --help prints it
+        sys.stdout.write(f"{getattr(error, 'message', '')}\n")
+        return 2
     format_message = getattr(error, "format_message", None)
     if format_message is not None:  # typer's own usage errors
         sys.stderr.write(f"irkit: {neutral(str(format_message()))}\n       nothing was changed · irkit --help\n")
@@ -116,6 +119,4 @@ def _failed(error: Exception, *, debug: bool) -> int:
     if type(error).__name__ == "Abort":
         sys.stderr.write("irkit: interrupted\n")
         return INTERRUPTED
-    if type(error).__name__ == "NoArgsIsHelpError":
-        return 2
     return report_failure(error, debug=debug, colour=colourful(sys.stderr))

@@ -28,9 +28,10 @@ def load(name_or_path: str) -> tuple[bytes, str]:
 
     Raises UsageError where there is no such playbook, or the file cannot be read.
     """
-    if name_or_path in names():
-        return (folder() / f"{name_or_path}.yaml").read_bytes(), f"{name_or_path}.yaml"
     path = Path(name_or_path)
+    name = name_or_path.removesuffix(".yaml")  # screens show the file's name: it may be typed as well
+    if name_or_path in names() or (name in names() and not path.exists()):
+        return (folder() / f"{name}.yaml").read_bytes(), f"{name}.yaml"
     try:
         with path.open("rb") as file:
             return file.read(MAX_BYTES + 1), path.name
