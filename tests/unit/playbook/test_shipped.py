@@ -33,6 +33,15 @@ def test_a_file_is_read_by_its_path(tmp_path: Path) -> None:
     assert shipped.load(str(path)) == (b"kind: Playbook", "own.yaml")
 
 
+def test_a_shipped_name_may_carry_its_ending_but_a_file_of_that_name_comes_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert shipped.load("compromised-pod.yaml") == shipped.load("compromised-pod")
+    (tmp_path / "compromised-pod.yaml").write_bytes(b"own")
+    assert shipped.load("compromised-pod.yaml") == (b"own", "compromised-pod.yaml")
+
+
 def test_no_more_of_a_file_is_read_than_it_takes_to_refuse_it(tmp_path: Path) -> None:
     path = tmp_path / "large.yaml"
     path.write_bytes(b"x" * (MAX_BYTES + 5000))
