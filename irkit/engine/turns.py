@@ -109,6 +109,9 @@ class Turns:
 
     def _blocked(self, run: RunState, job: Job, result: Blocked) -> r.AnyBody:
         turn = run.step(job.unit.key).turn + 1
+        if result.why == "denied" and job.unit.step.on_failure == "continue":
+            # The others were told to go on without it: containment must not wait until somebody grants a read.
+            return close(run, job.unit, Verdict(status="failed", why=result.detail), hint=result.hint)
         if result.why is not None:
             return r.StepParked(
                 run=run.id, step=job.unit.key, turn=turn, why=result.why, detail=result.detail, hint=result.hint

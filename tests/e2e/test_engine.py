@@ -15,6 +15,7 @@ from irkit.errors import Refused
 from irkit.journal.verify import verify
 from irkit.lab.faults import Fault
 from irkit.model import records as r
+from irkit.playbook import shipped
 from tests.crash.harness import world_of
 from tests.e2e.stage import DELETE, ISOLATE, LABEL, Stage, book, verdicts
 
@@ -85,6 +86,13 @@ def test_a_missing_permission_parks_and_a_resume_goes_on(stage: Stage) -> None:
     again = stage.advance(ticket)
     assert isinstance(again, Closed)
     assert {"label": "proven"} == verdicts(again.run)
+
+
+def test_containment_does_not_wait_for_an_export_that_is_denied(stage: Stage) -> None:
+    stage.control.fault(Fault(kind="status", code=403, verb="list", resource="events", count=0))
+    _, end = stage.run(shipped.load("compromised-pod")[0].decode())
+    assert isinstance(end, Closed)
+    assert ("failed", "proven", "leaky") == tuple(verdicts(end.run)[one] for one in ("baseline", "label", "isolate"))
 
 
 def test_an_expired_token_parks_only_what_needs_it(stage: Stage) -> None:
