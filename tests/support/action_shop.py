@@ -45,7 +45,6 @@ def shop() -> dict[Resource, list[dict[str, Any]]]:
     spec = {"nodeName": "node-1", "serviceAccountName": "web", "containers": [{"name": "web"}]}
     running = {"phase": "Running", "podIP": "10.0.3.40"}
     web = {"app": "web"}
-    selected = {"matchLabels": {"app": "web"}}
     return {
         PODS: [
             {"metadata": meta("web-1", "p-1", new, labels=dict(web)), "spec": dict(spec), "status": dict(running)},
@@ -67,12 +66,12 @@ def shop() -> dict[Resource, list[dict[str, Any]]]:
             {"metadata": meta("outside", "s-3"), "spec": {"externalName": "example.com"}},
         ],
         PDBS: [
-            {"metadata": meta("web", "b-1"), "spec": {"selector": selected}},
+            {"metadata": meta("web", "b-1"), "spec": {"selector": {"matchLabels": {"app": "web"}}}},
             {"metadata": meta("all", "b-2"), "spec": {"selector": {}}},
             {"metadata": meta("none", "b-3"), "spec": {}},
         ],
         NETWORK_POLICIES: [
-            {"metadata": meta("allow-web", "np-1"), "spec": {"podSelector": selected, "ingress": [{}]}},
+            {"metadata": meta("allow-web", "np-1"), "spec": {"podSelector": {"matchLabels": {"app": "web"}}, "ingress": [{}]}},
             {"metadata": meta("cart", "np-2"), "spec": {"podSelector": {"matchLabels": {"app": "cart"}}}},
         ],
         ROLE_BINDINGS: [
