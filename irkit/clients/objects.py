@@ -2,8 +2,9 @@
 
 An artefact is `<key>` and, beside it, `<key>.manifest.json` with its digest, size and media type. Both are written
 to a temporary file first, synced, and linked to their name: a name never leads to half an artefact and is never
-written twice. The bytes come first: an artefact counts once its manifest is there.
-An interrupted put leaves only a `.<nonce>.part` file, which no later put touches.
+written twice. The bytes come first: an artefact counts once its manifest is there. A put that was ended between
+the two leaves a torn artefact: `find` says so, and whoever reads anew stores beside it.
+An interrupted put may also leave a `.<nonce>.part` file, which no later put touches.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class DirectoryEvidence:
         self._folder = folder
 
     def find(self, key: str) -> Artefact | None:
-        """The artefact at this key, or None.
+        """The artefact at this key, or None. Bytes without a manifest are torn: not `complete`, of unknown type.
 
         Raises:
             JournalCorrupt: its manifest is damaged, or the bytes are gone or of another size.
@@ -58,7 +59,7 @@ class DirectoryEvidence:
         path = self._path(key)
         manifest = _read_manifest(path, key)
         if manifest is None:
-            return None
+            return self._torn(path, key)
         with reported(f"artefact {key} cannot be read"):
             try:
                 size = path.lstat().st_size
@@ -81,7 +82,7 @@ class DirectoryEvidence:
         with reported(f"artefact {effect.key} cannot be stored"):
             make_folder(path.parent)
             if not os.path.lexists(path):
-                _write(path, effect, chunks)
+                self._publish(_written(path.parent, effect, chunks), path)
             if _digest(path) != effect.sha256:
                 msg = f"artefact {effect.key} is there already, with other bytes"
                 raise JournalError(msg, did="it was left as it is")
@@ -92,7 +93,7 @@ class DirectoryEvidence:
                 with file:
                     file.write(canonical(manifest.dump()))
                     sync(file)
-                publish(part, beside)
+                self._publish(part, beside)
             sync_folder(path.parent)  # whoever put it there may have died before this
         kept = self.find(effect.key)
         if kept is None or kept.sha256 != effect.sha256:
@@ -118,6 +119,17 @@ class DirectoryEvidence:
         if hashed.hexdigest() != found.sha256:
             raise _corrupt(key, "is not the bytes that were stored")
 
+    @staticmethod
+    def _torn(path: Path, key: str) -> Artefact | None:
+        with reported(f"artefact {key} cannot be read"):
+            try:
+                return Artefact(key, _digest(path), path.lstat().st_size, "", complete=False)
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+
+    def _publish(self, part: Path, path: Path) -> None:
+        publish(part, path)
+
     def _path(self, key: str) -> Path:
         parts = key.split("/")
         if len(key) > _MAX_KEY or key.endswith(_SUFFIX) or not all(_SEGMENT.fullmatch(part) for part in parts):
@@ -126,8 +138,9 @@ class DirectoryEvidence:
         return self._folder.joinpath(*parts)
 
 
-def _write(path: Path, effect: Store, chunks: Iterable[bytes]) -> None:
-    part, file = new_part(path.parent)
+def _written(folder: Path, effect: Store, chunks: Iterable[bytes]) -> Path:
+    """A synced part that holds just the bytes of the effect."""
+    part, file = new_part(folder)
     try:
         with file:
             sha256, size = copy(chunks, file)
@@ -139,7 +152,7 @@ def _write(path: Path, effect: Store, chunks: Iterable[bytes]) -> None:
         part.unlink()
         msg = f"artefact {effect.key}: the bytes are not those that the effect was planned with"
         raise JournalError(msg, did="nothing was stored", hint="irkit resume reads them anew")
-    publish(part, path)
+    return part
 
 
 def _digest(path: Path) -> str:

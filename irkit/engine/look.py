@@ -96,7 +96,7 @@ def prepare(
     target = action.target(params)
     mark = mark_of(action, params, state.case)
     return Task(
-        unit=unit, action=action, params=params, target=target, mark=mark, mine=state.receipts(mark.id),
+        unit=unit, action=action, params=params, target=target, mark=mark, mine=state.receipts(mark.id, target.key),
         originals=state.originals_for(mark.id), undo=run.mode == "undo", seq=state.seq,
     )  # fmt: skip
 

@@ -347,10 +347,9 @@ class Engine:
         reader = self.setting.world.reader(len(every))
         looks: dict[Future[Looked | Blocked | Broken], Unit] = {}
         for unit in every:
-            if worth_sweeping(run.steps.get(unit.key)):
-                task = prepare(unit, playbook, self.state, run, self.setting.catalog)
-                if isinstance(task, Task):
-                    looks[self._pool.submit(look, task, reader, self.setting.limits)] = unit
+            task = prepare(unit, playbook, self.state, run, self.setting.catalog)
+            if isinstance(task, Task) and worth_sweeping(run.steps.get(unit.key), task.action.spec.purpose):
+                looks[self._pool.submit(look, task, reader, self.setting.limits)] = unit
         wait(looks)
         bodies = [sweep_record(run, unit, future.result()) for future, unit in looks.items()]
         changed = [body for body in bodies if body is not None]

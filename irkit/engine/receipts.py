@@ -20,7 +20,7 @@ from irkit.errors import (
 )
 from irkit.model import records as r
 from irkit.model.effects import AwsCall, KubeCall, Store
-from irkit.model.ports import Artefact, Reply, World
+from irkit.model.ports import Reply, World
 from irkit.model.refs import ClusterRef
 from irkit.model.times import after
 
@@ -31,7 +31,6 @@ class Sent:
 
     effect: KubeCall | AwsCall | Store
     reply: Reply | None = None
-    artefact: Artefact | None = None
     error: IrkitError | None = None
 
     @property
@@ -47,8 +46,8 @@ def send(
     sealed = {slot.name: vault[slot.name]() for slot in effect.slots}
     try:
         if isinstance(effect, Store):
-            artefact = world.evidence.put(effect, world.spool.chunks(effect.spool))
-            return Sent(effect, Reply({}, 0, "", ""), artefact)
+            world.evidence.put(effect, world.spool.chunks(effect.spool))
+            return Sent(effect, Reply({}, 0, "", ""))
         if isinstance(effect, KubeCall):
             return Sent(effect, world.kube(ClusterRef(id=effect.cluster)).perform(effect, sealed, timeout))
     except JournalError:
@@ -72,14 +71,8 @@ def end_of(sent: Sent, run: str, step: str, turn: int, key: str, mark: str, now:
                 status=sent.reply.status, request_id=sent.reply.request_id, as_of=sent.reply.as_of,
             )
         ]  # fmt: skip
-        if sent.artefact is not None:
-            kept = sent.artefact
-            bodies.append(
-                r.ArtefactStored(
-                    run=run, step=step, name=effect.name, location=kept.key, sha256=kept.sha256, size=kept.size,
-                    media_type=kept.media_type, complete=kept.complete, mark=mark,
-                )
-            )  # fmt: skip
+        if isinstance(effect, Store):
+            bodies.append(kept(effect, run, step, mark))
         return bodies
     if isinstance(error, InDoubt | ServerFault | BadResponse | Malformed) or error is None:
         return [r.EffectDoubted(run=run, step=step, key=key, name=effect.name, mark=mark, why=str(error)[:1000])]
@@ -93,6 +86,14 @@ def end_of(sent: Sent, run: str, step: str, turn: int, key: str, mark: str, now:
     )  # fmt: skip
     follow = _follow(error, run, step, turn, now)
     return [failed, follow] if follow is not None else [failed]
+
+
+def kept(effect: Store, run: str, step: str, mark: str, *, complete: bool = True) -> r.ArtefactStored:
+    """The record of an artefact that is in the evidence store: whole, or torn."""
+    return r.ArtefactStored(
+        run=run, step=step, name=effect.name, location=effect.key, sha256=effect.sha256, size=effect.size,
+        media_type=effect.media_type, complete=complete, mark=mark,
+    )  # fmt: skip
 
 
 def _follow(error: IrkitError, run: str, step: str, turn: int, now: str) -> r.AnyBody | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from irkit.actions.api import Purpose
 from irkit.actions.catalog import Catalog
 from irkit.engine.decide import Unit
 from irkit.engine.look import Blocked, Broken, Looked
@@ -16,9 +17,13 @@ from irkit.model.times import milliseconds
 _LOOKED = frozenset({"proven", "leaky", "unproven"})
 
 
-def worth_sweeping(state: StepState | None) -> bool:
-    """Steps that said something about the world; refused, failed and skipped ones did not."""
-    return state is not None and state.verdict is not None and state.verdict.status in _LOOKED
+def worth_sweeping(state: StepState | None, purpose: Purpose) -> bool:
+    """Steps that said something about the world as it should stay; refused, failed and skipped ones did not.
+
+    What only reads claims nothing of the present: after a deletion its pod is gone, and it was right all the same.
+    """
+    done = state is not None and state.verdict is not None and state.verdict.status in _LOOKED
+    return done and purpose != "read"
 
 
 def sweep_record(run: RunState, unit: Unit, result: Looked | Blocked | Broken) -> r.StepClosed | None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from irkit.engine import approvals
 from irkit.engine.decide import Unit
 from irkit.engine.locks import Held
 from irkit.engine.look import Blocked, Broken, Looked, Task, outputs_json
-from irkit.engine.receipts import Sent, end_of
+from irkit.engine.receipts import Sent, end_of, kept
 from irkit.journal.state import CaseState, RunState, effect_key
 from irkit.model import records as r
 from irkit.model.base import digest
@@ -78,7 +79,7 @@ class Turns:
         if isinstance(plan, Refuse):
             closed = close(run, job.unit, Verdict(status="refused", why=plan.why), mark=mark, hint=plan.hint)
             return Then([closed.model_copy(update={"drift": plan.drift, "target": job.task.target.key})])
-        return Then([*self._adopt(run, job), _settled(run, job, plan)])
+        return Then([*self._doubts(run, job), _settled(run, job, plan)])
 
     def sent(self, run: RunState, job: Job, sent: Sent) -> Then:
         """An effect ended: journal how, and go on with the next of the same plan."""
@@ -96,16 +97,28 @@ class Turns:
         mark = job.task.mark.id
         return effect_key(mark, self.state.generation(mark), job.mode, name)
 
-    def _adopt(self, run: RunState, job: Job, wanted: Sequence[str] = ()) -> list[r.AnyBody]:
-        """Effects in doubt that are no longer wanted took place: recognised when looking again."""
-        return [
-            r.EffectDone(
-                run=run.id, step=job.unit.key, key=effect.key, name=effect.name, mark=effect.mark, reply={},
-                status=0, request_id="", adopted=True,
-            )
-            for effect in self.state.doubtful(run.id, job.unit.key)
-            if effect.key not in wanted
-        ]  # fmt: skip
+    def _doubts(
+        self, run: RunState, job: Job, wanted: Mapping[str, KubeCall | AwsCall | Store] = MappingProxyType({})
+    ) -> list[r.AnyBody]:
+        """Effects in doubt, as looking again shows them: what is no longer wanted took place.
+
+        An artefact that is wanted at another key now was torn at its first, and is kept there.
+        """
+        bodies: list[r.AnyBody] = []
+        for effect in self.state.doubtful(run.id, job.unit.key):
+            again = wanted.get(effect.key)
+            if again is None:
+                bodies.append(
+                    r.EffectDone(
+                        run=run.id, step=job.unit.key, key=effect.key, name=effect.name, mark=effect.mark, reply={},
+                        status=0, request_id="", adopted=True,
+                    )
+                )  # fmt: skip
+            if isinstance(effect.call, dict) and effect.call.get("type") == "store":
+                first = Store.parse(effect.call)
+                if not isinstance(again, Store) or again.key != first.key:
+                    bodies.append(kept(first, run.id, job.unit.key, effect.mark, complete=again is None))
+        return bodies
 
     def _blocked(self, run: RunState, job: Job, result: Blocked) -> r.AnyBody:
         turn = run.step(job.unit.key).turn + 1
@@ -156,7 +169,9 @@ class Turns:
             for one in change.originals
             if not task.undo and (one.target, one.field) not in self.state.originals
         ]
-        return Then([*self._adopt(run, job, keys), planned, *originals], act=True)
+        return Then(
+            [*self._doubts(run, job, dict(zip(keys, change.effects, strict=True))), planned, *originals], act=True
+        )
 
 
 def _settled(run: RunState, job: Job, plan: Settled) -> r.StepClosed:

@@ -13,7 +13,7 @@ from irkit.journal.progress import EffectState, Kept, RunState, StepState
 from irkit.model import records as r
 from irkit.model.base import Json
 from irkit.model.findings import Finding
-from irkit.model.plans import Receipt
+from irkit.model.plans import Receipt, Receipts
 from irkit.model.refs import ClusterRef, Target
 
 __all__ = ["CaseState", "EffectState", "Kept", "RunState", "StepState", "effect_key"]
@@ -67,13 +67,13 @@ class CaseState:
         """How many times this mark's work was undone."""
         return self.generations.get(mark, 0)
 
-    def receipts(self, mark: str) -> tuple[Receipt, ...]:
-        """What this mark has done in its present generation, oldest first.
+    def receipts(self, mark: str, target: str) -> Receipts:
+        """What this mark has done in its present generation, oldest first, and for whom beside this target.
 
         An intent without an end counts as in doubt: it may have taken place.
         """
         prefix = effect_key(mark, self.generation(mark), "apply", "")
-        return tuple(
+        ended = tuple(
             Receipt(
                 effect=effect.name,
                 status="in_doubt" if effect.status == "intended" else effect.status,
@@ -82,6 +82,7 @@ class CaseState:
             for effect in self.effects.values()
             if effect.key.startswith(prefix)
         )
+        return Receipts(ended, tuple(sorted(self.users.get(mark, set()) - {target})))
 
     def doubtful(self, run: str, step: str) -> list[EffectState]:
         """Effects of this step of which nobody knows whether they took place."""

@@ -70,8 +70,19 @@ class Receipt(Model):
     take: int = 0
 
 
-Receipts = tuple[Receipt, ...]
-"""What this mark has done so far in this case, oldest first."""
+@dataclass(frozen=True, slots=True)
+class Receipts:
+    """What this mark has done so far in this case, oldest first; true where there is anything.
+
+    `others` are the keys of the other targets that the mark serves and was not yet undone for.
+    """
+
+    ended: tuple[Receipt, ...] = ()
+    others: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.ended)
+
 
 Originals = Mapping[tuple[str, str], Json]
 """(target key, field) -> first value, for the fields that this mark touched."""

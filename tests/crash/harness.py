@@ -149,7 +149,7 @@ class PointedApp(App):
 
     def world(self, case: str) -> World:
         found: Any = super().world(case)
-        found.evidence = PointedEvidence(found.evidence, self._points)
+        found.evidence = PointedEvidence(self.cases.folder(case) / "artefacts", self._points)
         return found  # type: ignore[no-any-return]  # a LiveWorld whose evidence passes points
 
 

@@ -23,9 +23,11 @@ RECEIPTS = "one receipt per mark"
 ONCE = "each write once"
 WORLD = "the world as after the uninterrupted run"
 LOOKED = "looked at again before it was closed"
+KEPT = "every artefact in the folder is journaled, whole or torn"
 SERVED = "nothing was asked that the lab does not serve"
 
 _DIGEST = re.compile("[0-9a-f]{64}")
+_TAKE = re.compile(r"-\d+(?=\.jsonl$)")  # of an export, where an earlier take was torn
 _VOLATILE_OUTPUTS = frozenset({"sha256", "size"})
 
 
@@ -58,7 +60,9 @@ def outcome(scene: Scene) -> Outcome:
 def _stable(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _stable(item) for key, item in value.items() if key not in _VOLATILE_OUTPUTS}
-    return [_stable(item) for item in value] if isinstance(value, list) else value
+    if isinstance(value, list):
+        return [_stable(item) for item in value]
+    return _TAKE.sub("", value) if isinstance(value, str) else value
 
 
 def _originals(scene: Scene) -> dict[Any, Any]:
@@ -100,9 +104,22 @@ def after_resume(scene: Scene, wanted: Outcome, lives: list[Ended]) -> list[str]
         ONCE: found.writes == wanted.writes,
         WORLD: found.world == wanted.world,
         LOOKED: all(looked_before_closing(life) for life in lives),
+        KEPT: _artefacts_kept(scene) == _artefacts_journaled(scene),
         SERVED: not scene.control.unserved(),
     }
     return [name for name, holds in checks.items() if not holds]
+
+
+def _artefacts_kept(scene: Scene) -> set[tuple[str, bool]]:
+    """What is in the folder, and whether it has its manifest."""
+    folder, end = scene.folder / "artefacts", ".manifest.json"
+    names = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and path.suffix != ".part"}
+    return {(name, name + end in names) for name in names if not name.endswith(end)}
+
+
+def _artefacts_journaled(scene: Scene) -> set[tuple[str, bool]]:
+    stored = [record.body for record in read_journal(scene.folder) if isinstance(record.body, r.ArtefactStored)]
+    return {(one.location, one.complete) for one in stored}
 
 
 def looked_before_closing(life: Ended) -> bool:

@@ -7,12 +7,14 @@ import signal
 import threading
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from irkit.clients.kube import Answer, Request
+from irkit.clients.objects import DirectoryEvidence
 from irkit.journal.store import FileJournal
 from irkit.model.effects import Store
-from irkit.model.ports import Artefact, Evidence
+from irkit.model.ports import Artefact
 from irkit.model.records import EffectIntended, Record
 
 
@@ -114,26 +116,31 @@ class PointedTransport:
         self._inner.close()
 
 
-class PointedEvidence:
-    """Passes a point before and after an artefact is stored."""
+class PointedEvidence(DirectoryEvidence):
+    """Passes a point before and after an artefact is stored, and before and after each name that it is given."""
 
-    def __init__(self, inner: Evidence, points: Points) -> None:
-        self._inner = inner
+    def __init__(self, folder: Path, points: Points) -> None:
+        super().__init__(folder)
         self._points = points
 
     def find(self, key: str) -> Artefact | None:
-        found = self._inner.find(key)
+        found = super().find(key)
         self._points.say(f"look GET artefact {key}")
         return found
 
     def put(self, effect: Store, chunks: Iterable[bytes]) -> Artefact:
-        name = self._points.calls.get(("STORE", effect.key))
-        if name is not None:
-            self._points.reach(f"unsent {name}")
-        kept = self._inner.put(effect, chunks)
-        if name is not None:
-            self._points.reach(f"sent {name}")
+        name = self._points.calls.get(("STORE", effect.key), "artefact of no step")
+        self._points.reach(f"unsent {name}")
+        kept = super().put(effect, chunks)
+        self._points.reach(f"sent {name}")
         return kept
 
-    def read(self, key: str) -> Iterable[bytes]:
-        return self._inner.read(key)
+    def _publish(self, part: Path, path: Path) -> None:
+        self._points.reach(f"unnamed {_piece(path)}")
+        super()._publish(part, path)
+        self._points.reach(f"named {_piece(path)}")
+
+
+def _piece(path: Path) -> str:
+    what = "manifest" if path.name.endswith(".manifest.json") else "bytes"
+    return f"{what} in {path.parent.name}"

@@ -47,7 +47,7 @@ def violated(scene: Scene, folder: Path, wanted: Outcome, points: Sequence[str])
     for point in points:
         life = scene.child(scene.respond, point)
         lives.append(life)
-        if not life.killed:
+        if not life.killed and (life.code != 0 or len(lives) == 1):  # a second one may be passed by: steps race
             return [f"the point was not reached (status {life.code})"]
         found.extend(after_crash(scene))
     lives.append(scene.child(scene.respond))
@@ -71,7 +71,7 @@ def test_there_are_so_many_points(two: Scene, whole: Scene, tmp_path: Path) -> N
 
 
 POINTS_OF_TWO = 46
-POINTS_OF_WHOLE = 106
+POINTS_OF_WHOLE = 116
 
 
 @pytest.mark.parametrize("name", ["two", "whole"])
@@ -80,15 +80,17 @@ def test_every_single_crash(name: str, request: pytest.FixtureRequest, tmp_path:
     assert [] == [(point, broken) for point, broken in matrix(scene, tmp_path / "state") if broken]
 
 
+def seconds(scene: Scene, folder: Path, first: str) -> list[str]:
+    """The points that a process passes which resumes what died at `first`."""
+    fresh(scene, folder)
+    scene.child(scene.respond, first)
+    return scene.child(scene.respond).points
+
+
 def pairs(scene: Scene, folder: Path) -> list[tuple[str, str]]:
     """All pairs: die, resume, die again at any point that the resumed process passes."""
     points, _ = uninterrupted(scene, folder)
-    found: list[tuple[str, str]] = []
-    for point in points:
-        fresh(scene, folder)
-        scene.child(scene.respond, point)
-        found.extend((point, second) for second in scene.child(scene.respond).points)
-    return found
+    return [(first, second) for first in points for second in seconds(scene, folder, first)]
 
 
 def test_a_sample_of_double_crashes(two: Scene, tmp_path: Path) -> None:
@@ -97,6 +99,15 @@ def test_a_sample_of_double_crashes(two: Scene, tmp_path: Path) -> None:
     every = pairs(two, folder)
     chosen = random.Random(20261121).sample(every, 120)
     assert [] == [(pair, broken) for pair in chosen if (broken := violated(two, folder, wanted, pair))]
+
+
+def test_a_sample_of_double_crashes_of_the_whole_playbook(whole: Scene, tmp_path: Path) -> None:
+    folder, seeded = tmp_path / "state", random.Random(20261121)
+    points, wanted = uninterrupted(whole, folder)
+    after = {first: seconds(whole, folder, first) for first in seeded.sample(points, 50)}
+    chosen = [(first, seeded.choice(found)) for first, found in after.items() if found]
+    assert len(chosen) >= 45  # nothing is left to pass after the last records
+    assert [] == [(pair, broken) for pair in chosen if (broken := violated(whole, folder, wanted, pair))]
 
 
 @pytest.mark.crash_all

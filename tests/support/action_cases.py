@@ -1,7 +1,7 @@
 """Case files of actions: facts in, effects out. Each `cases/*.json` of an action's folder holds several.
 
 A file is `{"params": …, "cases": [{"name", "facts", "expect", …}]}`. A case may bring its own `params`, the
-receipts of its mark (`mine`), and `undo: true` with the `originals` of its target, by field. In strings,
+receipts of its mark (`mine`), the keys of the `others` that it serves, and `undo: true` with the `originals` of its target, by field. In strings,
 `{mark}` stands for the short mark. `expect.plan` is change, settled, wait or refuse; everything that `_check`
 compares for that plan is compared exactly, but `*_contains`.
 """
@@ -20,7 +20,7 @@ from irkit.actions.api import Action
 from irkit.actions.catalog import Catalog
 from irkit.engine.look import mark_of
 from irkit.model.effects import KubeCall, Mark, Store
-from irkit.model.plans import Change, Drift, Plan, Receipt, Refuse, Settled, Wait
+from irkit.model.plans import Change, Drift, Plan, Receipt, Receipts, Refuse, Settled, Wait
 
 CASE = "IR-20261121-k7f2"
 AnyAction = Action[Any, Any]
@@ -57,7 +57,8 @@ class ActionCase:
         mark = mark_of(action, params, CASE)
         text = json.dumps(self.data["facts"]).replace("{mark}", mark.short)
         facts = strict(get_type_hints(type(action).observe)["return"], json.loads(text))
-        mine = tuple(Receipt.parse({"reply": {}, **one}) for one in self.data.get("mine", []))
+        ended = tuple(Receipt.parse({"reply": {}, **one}) for one in self.data.get("mine", []))
+        mine = Receipts(ended, tuple(self.data.get("others", ())))
         if not self.undo:
             return action.plan(params, mark, facts, mine), params, mark
         key = action.target(params).key

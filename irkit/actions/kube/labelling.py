@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Annotated, Generic, TypeVar
 
 from pydantic import AfterValidator, Field, StringConstraints
@@ -37,19 +38,19 @@ AddedLabels = Annotated[dict[Key, Value], Field(max_length=16, default_factory=d
 P = TypeVar("P", bound=Model)
 
 
-class Labelling(Defaults, Generic[P]):
+class Labelling(Defaults, ABC, Generic[P]):
     """Adds the case's label, and any others asked for, to one object."""
 
     spec: ActionSpec
     resource: Resource
 
+    @abstractmethod
     def target(self, p: P) -> PodRef | NodeRef:
         """The object that is labelled."""
-        raise NotImplementedError
 
+    @abstractmethod
     def added(self, p: P) -> dict[str, str]:
         """Labels beside the case's."""
-        raise NotImplementedError
 
     def scope(self, p: P) -> str:
         """The object's uid."""

@@ -32,7 +32,7 @@ from irkit.model.kube import (
     SERVICE_ACCOUNTS,
     SERVICES,
 )
-from irkit.model.plans import Change, Refuse, Settled
+from irkit.model.plans import Change, Receipts, Refuse, Settled
 from irkit.model.ports import Artefact
 from tests.support.action_cases import CASE, AnyAction
 from tests.support.action_shop import CLUSTER, NODE, POD, mark_for, meta, shop
@@ -60,7 +60,7 @@ def observed(action_id: str, reader: MemoryReader, **arguments: Any) -> Any:
 def planned(action_id: str, world: World, **arguments: Any) -> Any:
     action = CATALOG.need(action_id)
     params, mark = mark_for(action, **(arguments or ARGUMENTS.get(action_id, {"pod": POD})))
-    return action.plan(params, mark, look(action_id, world, **arguments), ())
+    return action.plan(params, mark, look(action_id, world, **arguments), Receipts())
 
 
 # -- scope_pod ---------------------------------------------------------------------------------------
@@ -192,7 +192,7 @@ def test_isolate_counts_the_living_others_with_the_cases_label_and_not_the_pod_i
     for pod in world[PODS]:
         pod["metadata"]["labels"] = {CASE_LABEL: CASE}
 
-    assert look("kube.isolate_pod", world).others == ("cart-1", "web-2")
+    assert [name for name, _ in look("kube.isolate_pod", world).others] == ["cart-1", "web-2"]
 
 
 def test_what_isolate_creates_is_what_it_recognises() -> None:
@@ -257,12 +257,13 @@ def test_the_last_of_two_isolated_pods_takes_the_policy_with_it(labelled_by: str
     for pod in pods.values():
         pod["labels"][CASE_LABEL] = CASE
     left: list[int] = []
-    for uid in order:
-        pod = POD.model_copy(update={"uid": uid, "name": pods[uid]["name"]})
+    refs = {uid: POD.model_copy(update={"uid": uid, "name": pods[uid]["name"]}) for uid in order}
+    for number, (uid, pod) in enumerate(refs.items(), 1):
+        before = Receipts(others=tuple(refs[other].key for other in order[number:]))
         field = f'metadata.labels["{CASE_LABEL}"]'
         originals = {(pod.key, field): None} if labelled_by == "isolate" else {}
         params, mark = mark_for(action, pod=pod)
-        plan = action.undo(params, mark, originals, look("kube.isolate_pod", world, pod=pod), ())
+        plan = action.undo(params, mark, originals, look("kube.isolate_pod", world, pod=pod), before)
         assert isinstance(plan, Change)
         for effect in plan.effects:
             assert isinstance(effect, KubeCall)
@@ -270,7 +271,7 @@ def test_the_last_of_two_isolated_pods_takes_the_policy_with_it(labelled_by: str
                 world[NETWORK_POLICIES].pop()
             else:
                 del pods[uid]["labels"][CASE_LABEL]
-        again = action.undo(params, mark, originals, look("kube.isolate_pod", world, pod=pod), ())
+        again = action.undo(params, mark, originals, look("kube.isolate_pod", world, pod=pod), before)
         assert isinstance(again, Settled)
         left.append(len(world[NETWORK_POLICIES]))
 

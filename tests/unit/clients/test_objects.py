@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from irkit.clients.objects import DirectoryEvidence
 from irkit.errors import JournalCorrupt, JournalError
 from irkit.model.effects import Store
+from irkit.model.ports import Artefact
 
 KEY = "IR-1/export/pod.json"
 
@@ -152,7 +153,7 @@ def test_killed_at_any_system_call_it_is_whole_or_absent_and_the_next_put_ends_i
             points += 1
         monkeypatch.undo()
         found = evidence.find(KEY)
-        assert (found is not None) == finished
+        assert (found is not None and found.complete) == finished
         assert evidence.put(store(b"whole"), [b"whole"]).complete
         assert b"".join(evidence.read(KEY)) == b"whole"
         if finished:
@@ -160,13 +161,13 @@ def test_killed_at_any_system_call_it_is_whole_or_absent_and_the_next_put_ends_i
     assert points == 7  # the folder; part, sync and publish of the bytes and of the manifest
 
 
-def test_bytes_without_a_manifest_do_not_count_and_are_adopted_if_they_are_the_same(
+def test_bytes_without_a_manifest_are_torn_and_are_adopted_if_they_are_the_same(
     evidence: DirectoryEvidence, tmp_path: Path
 ) -> None:
     path = tmp_path / "case" / "artefacts" / KEY
     path.parent.mkdir(parents=True)
     path.write_bytes(b"x")
-    assert evidence.find(KEY) is None
+    assert evidence.find(KEY) == Artefact(KEY, hashlib.sha256(b"x").hexdigest(), 1, "", complete=False)
 
     with pytest.raises(JournalError, match="other bytes"):
         evidence.put(store(b"y"), [b"y"])

@@ -66,14 +66,21 @@ def test_receipts_are_those_of_the_mark_in_its_generation() -> None:
     key = effect_key(mark().id, 0, "apply", "label")
     undo = effect_key(mark().id, 0, "undo", "unlabel")
     log = Log().add(case_opened(), run_opened(), intended("a", key), done("a", key), intended("a", undo))
-    assert [("label", "done")] == [(x.effect, x.status) for x in log.state.receipts(mark().id)]
-    assert () == log.state.receipts(mark(scope="another").id)
+    assert [("label", "done")] == [(x.effect, x.status) for x in log.state.receipts(mark().id, POD.key).ended]
+    assert not log.state.receipts(mark(scope="another").id, POD.key)
+
+
+def test_a_mark_may_serve_others_too() -> None:
+    log = Log().add(case_opened(), run_opened())
+    for target in ("one", "two"):
+        log.add(closed("a", Verdict.proven("x"), mark=mark().id, target=target))
+    assert ("two",) == log.state.receipts(mark().id, "one").others
 
 
 def test_an_intent_without_an_end_counts_as_in_doubt() -> None:
     key = effect_key(mark().id, 0, "apply", "label")
     log = Log().add(case_opened(), run_opened(), intended("a", key))
-    assert ["in_doubt"] == [x.status for x in log.state.receipts(mark().id)]
+    assert ["in_doubt"] == [x.status for x in log.state.receipts(mark().id, POD.key).ended]
     assert [key] == [effect.key for effect in log.state.doubtful("r1", "a")]
     log.add(failed("a", key))
     assert [] == log.state.doubtful("r1", "a")

@@ -47,8 +47,13 @@ def test_what_still_is_so_is_not_said_again() -> None:
     ("status", "worth"), [("proven", True), ("leaky", True), ("unproven", True), ("failed", False), ("skipped", False)]
 )
 def test_only_what_said_something_is_looked_at_again(status: Any, worth: bool) -> None:
-    assert worth == worth_sweeping(ended(status).steps["isolate"])
-    assert not worth_sweeping(None)
+    assert worth == worth_sweeping(ended(status).steps["isolate"], "contain")
+    assert not worth_sweeping(None, "contain")
+
+
+def test_what_was_only_read_is_not_read_again() -> None:
+    """A scope is right even if its pod was deleted afterwards."""
+    assert not worth_sweeping(ended("proven").steps["isolate"], "read")
 
 
 def test_the_tally_counts_units_by_verdict() -> None:

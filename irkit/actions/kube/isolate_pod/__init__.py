@@ -102,30 +102,31 @@ class IsolatePod(Defaults):
             return Change(tuple(effects), "; ".join(why), impact(facts), originals, edit.after if edit else {})
         return Settled(f"{policy_name(mark)} selects {pod} and allows nothing", verdict(facts))
 
-    def undo(self, p: Params, mark: Mark, originals: Originals, facts: Facts, mine: Receipts) -> Plan:  # noqa: ARG002 -- the port's
+    def undo(self, p: Params, mark: Mark, originals: Originals, facts: Facts, mine: Receipts) -> Plan:
         """Take the label out if isolating set it, and the policy away with the last pod that it isolates.
 
         Where other pods of the case stay isolated the policy stays, and the label is taken off this pod,
-        whoever set it: nothing else releases one pod.
+        whoever set it: nothing else releases one pod. A pod that was labelled but never isolated holds nothing up.
         """
         pod, ours = p.pod, facts.policy(policy_name(mark))
+        others = [key for _, key in facts.others if key in mine.others]
         effects: list[KubeCall] = []
         if facts.fields.presence == "here":
             name, subject, field = effect_name("unlabel", pod), Subject(PODS, pod), case_label(mark)
             taken = take_out(name, subject, (field,), facts.fields, originals)
             if isinstance(taken, tuple):
                 return drifted(str(pod), taken)
-            if taken is None and facts.others and ours is not None and is_ours(ours, mark) and labelled(facts, mark):
+            if taken is None and others and ours is not None and is_ours(ours, mark) and labelled(facts, mark):
                 taken = remove_field(name, subject, field)
             effects += [taken] if taken else []
-        if ours is not None and not facts.others:
+        if ours is not None and not others:
             drift = differences(ours, mark)
             if drift:
                 return drifted(f"NetworkPolicy {pod.namespace}/{ours.name}", drift)
             effects.append(delete(pod, ours))
         if effects:
             return Change(tuple(effects), f"irkit's policy still selects {pod}")
-        kept = f"; the policy stays for {len(facts.others)} more pods of this case" if ours and facts.others else ""
+        kept = f"; the policy stays for {len(others)} more pods of this case" if ours and others else ""
         return Settled(
             f"irkit's policy does not select {pod}{kept}", Verdict.proven("read back: no policy of irkit selects it")
         )

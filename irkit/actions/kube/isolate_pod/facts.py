@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from irkit.actions.kube.fields import Fields, label, read_fields
 from irkit.actions.kube.isolate_pod.policy import policy_name
 from irkit.actions.kube.netpol import Policy, Selector
-from irkit.actions.kube.objects import FARGATE_LABEL, NAME_LIMIT, UID_LIMIT, find, living
+from irkit.actions.kube.objects import FARGATE_LABEL, NAME_LIMIT, find, living
+from irkit.actions.kube.owners import pod_ref
 from irkit.model.effects import Mark
 from irkit.model.kube import CASE_LABEL, NETWORK_POLICIES, PODS, SERVICES
 from irkit.model.ports import Reader
@@ -18,8 +19,8 @@ from irkit.model.refs import PodRef
 class Facts:
     """`policies` are those that select the pod, its case label included, and irkit's own.
 
-    `others` are the other living pods of the namespace with the case's label; `services` those that select
-    the pod. `as_of` is the cluster's time of the list of policies.
+    `others` are the other living pods of the namespace with the case's label, by name and key; `services` those
+    that select the pod. `as_of` is the cluster's time of the list of policies.
     """
 
     fields: Fields
@@ -27,7 +28,7 @@ class Facts:
     host_network: bool = False
     fargate: bool = False
     policies: tuple[Policy, ...] = ()
-    others: tuple[str, ...] = ()
+    others: tuple[tuple[str, str], ...] = ()
     services: tuple[str, ...] = ()
     as_of: str = ""
 
@@ -50,9 +51,9 @@ def observe(pod: PodRef, mark: Mark, reader: Reader) -> Facts:
     ]
     marked = kube.list(PODS, pod.namespace, {CASE_LABEL: mark.case}).items
     others = [
-        other.text("metadata", "name", limit=NAME_LIMIT)
-        for other in marked
-        if living(other) and other.text("metadata", "uid", limit=UID_LIMIT) != pod.uid
+        (other.name, other.key)
+        for other in (pod_ref(pod.cluster, doc) for doc in marked if living(doc))
+        if other.uid != pod.uid
     ]
     services = [
         service.text("metadata", "name", limit=NAME_LIMIT)

@@ -57,7 +57,7 @@ def impact(facts: Facts) -> tuple[Impact, ...]:
     """Who else feels it."""
     others = tuple(
         Impact(who=f"pod {name}", what="carries the case's label too: the same policy applies to it", warn=True)
-        for name in facts.others
+        for name, _ in facts.others
     )
     services = tuple(
         Impact(who=f"Service {name}", what="still counts the pod as an endpoint: requests sent to it time out")
