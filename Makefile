@@ -11,12 +11,16 @@ PYTEST_ARGS ?=
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
         --no-emit-index-url --no-emit-find-links --no-header --no-annotate pyproject.toml
 UPGRADE ?=
+# Where the tests of a real cluster run: the one of `make cluster-up`, or a context of your own (IRKIT_TEST_CONTEXT=...).
+# CLUSTER_ARGS chooses how it enforces policies: `make cluster-up CLUSTER_ARGS='--established cut --refuse drop'`.
+CLUSTER_ARGS ?=
+CLUSTER      := PYTHONPATH=. $(BIN)/python -m tests.cluster
 
 .DEFAULT_GOAL := help
-.PHONY: help dev drill test crash-all lint format bench docs check-docs lock clean
+.PHONY: help dev drill test crash-all cluster-up test-cluster cluster-down lint format bench docs check-docs lock clean
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "  make %-11s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 # -- environment: two layers, so that `make drill` installs only what irkit and its lab need ---------------------
 
@@ -55,6 +59,15 @@ test: dev  ## everything that needs no cluster
 
 crash-all: dev  ## every pair of crash points; `make test` takes single points and a sample of pairs
 	@$(BIN)/pytest -n $(WORKERS) -m crash_all tests/crash $(PYTEST_ARGS)
+
+cluster-up: $(VENV)/.irkit  ## a real Kubernetes cluster on this machine (Debian, root)
+	@$(CLUSTER) up $(CLUSTER_ARGS)
+
+test-cluster: dev  ## what needs a real cluster: this machine's, or IRKIT_TEST_CONTEXT
+	@$(BIN)/pytest -m cluster $(PYTEST_ARGS)
+
+cluster-down: $(VENV)/.irkit  ## stop it, leave no trace of it
+	@$(CLUSTER) down
 
 lint: dev check-docs  ## style, types, import layers, spelling, generated pages
 	@$(BIN)/ruff check

@@ -1,0 +1,20 @@
+"""A real Kubernetes cluster on this machine, and the tests that need one.
+
+`python -m tests.cluster up` builds the components from source (minutes, once), then starts etcd, the control plane
+and two nodes in seconds. Nothing is pulled from an image registry and no container engine is needed: Debian, root.
+
+    pins       versions, Debian packages
+    layout     where everything is: folders, addresses, nodes, settings
+    build      Go programs, test images; cached outside the checkout
+    pki        certificates, tokens, kubeconfigs
+    processes  start and stop by pid and start time
+    network    bridge, second node's network namespace, sysctls
+    control    etcd, API server, controller manager, scheduler, policy agents' rights, Node objects
+    node       containerd, kubelet, kube-proxy, policy agent
+    teardown   takes away what outlives the processes: shims, mounts, cgroups, chains
+    api        a bare JSON client, sharing no code with irkit's
+    live       `Cluster`, what tests hold
+    probe      a program that opens connections from inside a pod's network namespace
+
+What is about irkit itself does not belong here, except in test files.
+"""

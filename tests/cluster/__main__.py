@@ -1,0 +1,52 @@
+"""`python -m tests.cluster build|up|down|status`; see `--help`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from tests.cluster.build import build
+from tests.cluster.cluster import down, status, up
+from tests.cluster.layout import MAX_NODES, Layout, Settings
+from tests.cluster.processes import Failed
+
+
+def main(words: list[str]) -> int:
+    """The exit status."""
+    parser = argparse.ArgumentParser(prog="python -m tests.cluster", description="a real cluster on this machine")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("build", help="compile what is not there yet")
+    start = commands.add_parser("up", help="start what does not run; again to change how policies are enforced")
+    start.add_argument(
+        "--established", choices=["keep", "cut"], default="keep", help="connections from before a policy"
+    )
+    start.add_argument("--refuse", choices=["reject", "drop"], default="reject", help="what a policy forbids")
+    start.add_argument("--no-agent", dest="agent", action="store_false", help="store policies, enforce none")
+    start.add_argument("--nodes", type=int, choices=range(1, MAX_NODES + 1), default=2)
+    start.add_argument("--fake-nodes", type=int, default=0, metavar="N", help="Node objects without a kubelet")
+    stop = commands.add_parser("down", help="stop it and leave no trace on the machine")
+    stop.add_argument("--keep", action="store_true", help="keep its data for the next start")
+    commands.add_parser("status", help="what runs; exit status 1 unless all of it does")
+    given = vars(parser.parse_args(words))
+    command, layout = given.pop("command"), Layout()
+    if command != "status" and os.geteuid() != 0:
+        sys.stderr.write("cluster: network namespaces, mounts and cgroups need root\n")
+        return 1
+    try:
+        if command == "build":
+            build(layout)
+        elif command == "up":
+            up(layout, Settings(**given))
+        elif command == "down":
+            down(layout, keep=given["keep"])
+        else:
+            return 0 if status(layout) else 1
+    except Failed as failed:
+        sys.stderr.write(f"cluster: {failed}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
