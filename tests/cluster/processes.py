@@ -110,6 +110,10 @@ def until(what: str, seconds: float, done: Callable[[], object], *, logs: Path |
     deadline = time.monotonic() + seconds * float(os.environ.get("IRKIT_TEST_PATIENCE", "2"))
     while not done():
         if time.monotonic() > deadline:
-            msg = f"not in time: {what}" + (f"; see {logs}" if logs else "")
+            msg = f"not in time: {what}" + (f"; {logs} ends in:\n{_tail(logs)}" if logs else "")
             raise Failed(msg)
         time.sleep(0.05)
+
+
+def _tail(log: Path, lines: int = 15) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:]) if log.exists() else "(nothing)"

@@ -22,20 +22,27 @@ def ci(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(ci: Path, closing: str, *, fails: str = "-", status: int = 1) -> subprocess.CompletedProcess[str]:
-    """Run it with a `make` whose `test` prints a closing line, and whose target `fails` fails."""
+TARGETS = ["lint", "drill", "test", "cluster-up", "test-cluster", "cluster-down"]
+GOOD = "=== 12 passed in 1.00s ==="
+
+
+def run(
+    ci: Path, closing: str = GOOD, *, fails: str = "-", status: int = 1, cluster: str = GOOD, context: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """Run it with a `make` whose tests print closing lines, and whose target `fails` fails."""
     make = ci / "bin" / "make"
     make.write_text(
         "#!/bin/sh\n"
         'echo "target: $2"\n'
         "cat > /dev/null\n"  # hangs on a terminal: CI has no standard input
         f'test "$2" = test && echo "{closing}"\n'
+        f'test "$2" = test-cluster && echo "{cluster}"\n'
         f'test "$2" != "{fails}" || exit {status}\n'
     )
     make.chmod(0o755)
     return subprocess.run(
         ["bash", str(ci / "checkout" / ".ci" / "run")],
-        env={**os.environ, "PATH": f"{ci / 'bin'}:{os.environ['PATH']}"},
+        env={**os.environ, "PATH": f"{ci / 'bin'}:{os.environ['PATH']}", "IRKIT_TEST_CONTEXT": context},
         capture_output=True,
         text=True,
         check=False,
@@ -43,20 +50,41 @@ def run(ci: Path, closing: str, *, fails: str = "-", status: int = 1) -> subproc
     )
 
 
+def called(done: subprocess.CompletedProcess[str]) -> list[str]:
+    return [line.removeprefix("target: ") for line in done.stdout.splitlines() if line.startswith("target:")]
+
+
 def test_it_calls_the_makefile_and_passes(ci: Path) -> None:
-    done = run(ci, "=== 12 passed in 1.00s ===")
+    done = run(ci)
     assert done.returncode == 0, done.stderr
-    assert [line for line in done.stdout.splitlines() if line.startswith("target:")] == [
-        "target: lint",
-        "target: drill",
-        "target: test",
-    ]
-    assert "=== 12 passed in 1.00s ===" in done.stdout
+    assert called(done) == TARGETS
+    assert GOOD in done.stdout
 
 
-@pytest.mark.parametrize("target", ["lint", "drill", "test"])
+@pytest.mark.parametrize("target", TARGETS)
 def test_a_target_that_fails_fails_it(ci: Path, target: str) -> None:
-    assert run(ci, "=== 12 passed in 1.00s ===", fails=target).returncode != 0
+    assert run(ci, fails=target).returncode != 0
+
+
+@pytest.mark.parametrize("target", ["cluster-up", "test-cluster"])
+def test_the_cluster_is_stopped_whatever_happens(ci: Path, target: str) -> None:
+    """One that does not come up leaves parts that run."""
+    assert called(run(ci, fails=target))[-1] == "cluster-down"
+
+
+def test_a_cluster_that_was_never_asked_for_is_not_stopped(ci: Path) -> None:
+    assert called(run(ci, fails="test")) == ["lint", "drill", "test"]
+
+
+def test_on_a_cluster_of_the_user_s_nothing_is_started_or_stopped(ci: Path) -> None:
+    done = run(ci, cluster="=== 3 passed, 40 skipped in 1.00s ===", context="mine")
+    assert done.returncode == 0, done.stderr
+    assert called(done) == ["lint", "drill", "test", "test-cluster"]
+
+
+def test_a_cluster_that_ran_no_test_or_skipped_one_fails_it(ci: Path) -> None:
+    assert run(ci, cluster="=== no tests ran in 1.00s ===").returncode == 1
+    assert run(ci, cluster="=== 12 passed, 1 skipped in 1.00s ===").returncode == 1
 
 
 def test_a_test_run_without_tests_fails_it(ci: Path) -> None:
