@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from tests.cluster import pins
-from tests.cluster.images import ARCHITECTURES, BUSYBOX, PAUSE, pack
+from tests.cluster.images import ARCHITECTURES, ARCHIVES, pack
 from tests.cluster.layout import HERE, Layout
 from tests.cluster.processes import Failed
 
@@ -85,9 +85,8 @@ def _hyper(layout: Layout) -> None:
     said = {"gitVersion": f"v{pins.KUBERNETES}", "gitMajor": major, "gitMinor": minor}  # or nodes say v0.0.0-master
     packages = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
     _go_build(layout, "hyper", " ".join(f"-X {package}.{k}={v}" for package in packages for k, v in said.items()))
-    for link in ("kubectl",):
-        (layout.bin / link).unlink(missing_ok=True)
-        (layout.bin / link).symlink_to("hyper")
+    (layout.bin / "kubectl").unlink(missing_ok=True)
+    (layout.bin / "kubectl").symlink_to("hyper")
 
 
 def _go_build(layout: Layout, program: str, flags: str) -> None:
@@ -163,12 +162,29 @@ def _images(layout: Layout) -> None:
     source.write_text(PAUSE_SOURCE)
     program = layout.cache / "pause"
     _run(["gcc", "-Os", "-static", "-o", str(program), str(source)], dict(os.environ))
-    pack(layout.cache / "pause.tar", [PAUSE], {"/pause": program.read_bytes()}, ["/pause"])
     listed = subprocess.run(["/usr/bin/busybox", "--list"], capture_output=True, text=True, check=True).stdout.split()
-    files: dict[str, bytes | str] = {"/bin/busybox": Path("/usr/bin/busybox").read_bytes(), "/tmp/": ""}
-    files |= {f"/bin/{applet}": "busybox" for applet in listed if applet != "busybox"}
-    files |= {"/etc/passwd": b"root:x:0:0:root:/:/bin/sh\n", "/www/index.html": b"hello\n"}
-    pack(layout.cache / "busybox.tar", [BUSYBOX], files)
+    shell: dict[str, bytes | str] = {"/bin/busybox": Path("/usr/bin/busybox").read_bytes(), "/tmp/": ""}
+    shell |= {f"/bin/{applet}": "busybox" for applet in listed if applet != "busybox"}
+    shell |= {"/etc/passwd": b"root:x:0:0:root:/:/bin/sh\n"}
+    contents: dict[str, dict[str, bytes | str]] = {
+        "pause": {"/pause": program.read_bytes()},
+        "busybox": shell,
+        "busybox-2": shell | {"/etc/second": b"the second\n"},
+        "tools": shell | _with_libraries("conntrack", "ss"),
+    }
+    for name, files in contents.items():
+        pack(layout.cache / f"{name}.tar", ARCHIVES[name], files, ["/pause"] if name == "pause" else [])
+
+
+def _with_libraries(*programs: str) -> dict[str, bytes | str]:
+    """The machine's own programs, with what the loader would load for them, each at its own path."""
+    files: dict[str, bytes | str] = {}
+    for program in programs:
+        path = shutil.which(program, path="/usr/sbin:/usr/bin:/sbin:/bin") or program
+        files[f"/bin/{program}"] = Path(path).read_bytes()
+        said = subprocess.run(["ldd", path], capture_output=True, text=True, check=True).stdout
+        files |= {found: Path(found).read_bytes() for found in re.findall(r"(/\S+) \(0x", said)}
+    return files
 
 
 def _run(command: list[str], environment: dict[str, str], cwd: Path | None = None) -> None:

@@ -62,7 +62,7 @@ def enforce(layout: Layout, settings: Settings, before: Settings | None) -> None
     changed = before is None or kept != (before.agent, before.established, before.refuse)
     for one in layout.nodes(settings):
         if changed:
-            node.stop_agent(layout, processes, one)
+            node.stop_agent(layout, processes, one, open_up=not settings.agent)
         if settings.agent:
             node.start_agent(layout, processes, one, settings)
     settings.save(layout.settings)

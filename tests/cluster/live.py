@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +18,7 @@ from tests.cluster import control, pods
 from tests.cluster.api import AGENT, KINDS, MEDIA, Api, ApiError, Json, path_of
 from tests.cluster.cluster import enforcement
 from tests.cluster.layout import USERS, Layout, Settings
+from tests.cluster.node import agent_status
 from tests.cluster.processes import Processes, until
 
 MANAGER = "irkit-cluster-tests"
@@ -301,7 +303,28 @@ class Cluster:
 
     def connect_from(self, pod: Json, address: str, port: int = pods.PORT, timeout: float = 1.0) -> str:
         """How a new TCP connection from inside a pod ends: open, refused, timeout, unreachable."""
-        return pods.connect(self.pod_netns(pod), address, port, timeout)
+        return self.connect_all_from(pod, [(address, port)], timeout)[0]
+
+    def connect_all_from(self, pod: Json, ends: Sequence[tuple[str, int]], timeout: float = 1.0) -> list[str]:
+        """The same for many at once, in their order."""
+        return pods.connect(self.pod_netns(pod), ends, timeout)
+
+    def settle(self) -> None:
+        """Wait until the policy agents' rules are made from every pod, namespace and policy that is there now."""
+        wanted = {_path(one): one for kind in ("Namespace", "Pod", "NetworkPolicy") for one in self.list_of(kind)}
+        policies = {path for path, one in wanted.items() if one["kind"] == "NetworkPolicy"}
+        wanted = {path: one for path, one in wanted.items() if one["kind"] != "Pod" or pods.on_pod_network(one)}
+
+        def applied(file: Path) -> bool:
+            if not file.exists():
+                return False
+            versions = {path: int(version) for path, version in json.loads(file.read_text()).items()}
+            return {path for path in versions if path.startswith("NetworkPolicy/")} <= policies and all(
+                versions.get(path, 0) >= int(one["metadata"]["resourceVersion"]) for path, one in wanted.items()
+            )
+
+        for one in self.own.nodes(self.settings):
+            self.until(f"the policies on {one.name}", partial(applied, agent_status(one)), 10)
 
     def hold(self, client: Json, server: Json, port: int = pods.ECHO) -> pods.Flow:
         """A connection that lasts, between two pods; a context manager, whose `state()` tries it."""
@@ -344,6 +367,12 @@ def is_ready(pod: Mapping[str, Any]) -> bool:
     """Whether a pod serves and is not about to end."""
     conditions = {one["type"]: one["status"] for one in pod["status"].get("conditions", [])}
     return conditions.get("Ready") == "True" and "deletionTimestamp" not in pod["metadata"]
+
+
+def _path(document: Mapping[str, Any]) -> str:
+    """As the agents' reports name it."""
+    namespace, name = _key(document)
+    return f"{document['kind']}/{namespace}/{name}"
 
 
 def _key(document: Mapping[str, Any]) -> tuple[str, str]:

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 from tests.cluster.api import Api, ApiError, path_of
-from tests.cluster.images import PAUSE
+from tests.cluster.images import ARCHIVES, PAUSE
 from tests.cluster.layout import BRIDGE, CLUSTER_CIDR, Layout, Node, Settings
 from tests.cluster.network import run
 from tests.cluster.processes import Processes, until
@@ -28,8 +28,16 @@ def start_containerd(layout: Layout, processes: Processes, node: Node) -> None:
     if not fresh:
         return
     until(f"containerd of {node.name}", 30, lambda: _ctr(layout, node, "version"), logs=layout.logs / f"{name}.log")
-    for archive in ("pause.tar", "busybox.tar"):
-        run([*ctr(layout, node), "images", "import", str(layout.cache / archive)])
+    for archive, names in ARCHIVES.items():
+        run([*ctr(layout, node), "images", "import", str(layout.cache / f"{archive}.tar")])
+        digest = _digest(layout, node, names[0])
+        for name in names:  # as after a pull: pods then report NAME@DIGEST, and may be made from it
+            run([*ctr(layout, node), "images", "tag", "--force", name, f"{name.partition(':')[0]}@{digest}"])
+
+
+def _digest(layout: Layout, node: Node, image: str) -> str:
+    listed = run([*ctr(layout, node), "images", "list", f"name=={image}"])
+    return next(word for word in listed.split() if word.startswith("sha256:"))
 
 
 def ctr(layout: Layout, node: Node) -> list[str]:
@@ -78,13 +86,21 @@ def start_agent(layout: Layout, processes: Processes, node: Node, settings: Sett
     """Start what enforces NetworkPolicies on this node. The API server only stores them."""
     command = [*node.inside, str(layout.bin / "netpol"), "--kubeconfig", layout.component("netpol")]
     command += ["--node", node.name, "--established", settings.established, "--refuse", settings.refuse]
+    command += ["--status", str(agent_status(node))]
     processes.start(f"netpol-{node.number}", command)
 
 
-def stop_agent(layout: Layout, processes: Processes, node: Node) -> None:
-    """Stop it and take its rules away, so that what is forbidden is let through again."""
+def agent_status(node: Node) -> Path:
+    """Where the agent says which version of each object its rules are made from."""
+    return node.folder / "netpol.json"
+
+
+def stop_agent(layout: Layout, processes: Processes, node: Node, *, open_up: bool) -> None:
+    """Stop it. Its rules stay for the next one to take over, unless what they forbid is to be let through again."""
     processes.stop(f"netpol-{node.number}")
-    run([*node.inside, str(layout.bin / "netpol"), "--cleanup"])
+    agent_status(node).unlink(missing_ok=True)
+    if open_up:
+        run([*node.inside, str(layout.bin / "netpol"), "--cleanup"])
 
 
 def lease(api: Api, node: Node) -> str | None:

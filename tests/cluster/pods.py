@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +52,13 @@ def _spec(command: list[str] | None) -> Json:
     return {"terminationGracePeriodSeconds": 0, "containers": [container(command)]}
 
 
+def on_pod_network(document: Json) -> bool:
+    """Whether a pod has an address of its own that is still its own."""
+    status = document["status"]
+    ended = status.get("phase") in {"Succeeded", "Failed"}
+    return bool(status.get("podIP")) and not document["spec"].get("hostNetwork") and not ended
+
+
 def netns_of(uid: str) -> Path:
     """The network namespace of a pod that runs on this machine, as a path under /proc.
 
@@ -77,11 +85,11 @@ def probe(netns: Path, *words: object) -> list[str]:
     return ["/usr/bin/nsenter", f"--net={netns}", "--", *program]
 
 
-def connect(netns: Path, address: str, port: int, timeout: float) -> str:
-    """How a new connection from there ends: open, refused, timeout or unreachable."""
-    command = probe(netns, "connect", address, port, timeout)
+def connect(netns: Path, ends: Sequence[tuple[str, int]], timeout: float) -> list[str]:
+    """How new connections from there end, tried at the same time: open, refused, timeout or unreachable."""
+    command = probe(netns, "connect", timeout, *(word for end in ends for word in end))
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=timeout + 30)
-    return done.stdout.split()[0]
+    return done.stdout.split()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """A program of its own, run inside a pod's network namespace: opens, holds or accepts TCP connections.
 
-    probe.py connect ADDRESS PORT SECONDS   prints open, refused, timeout or unreachable, and the milliseconds it took
+    probe.py connect SECONDS ADDRESS PORT [ADDRESS PORT]...
+                                            tries all at once; a line for each: open, refused, timeout or unreachable
     probe.py hold ADDRESS PORT              one connection; each line of standard input is one exchange over it,
                                             answered on standard output by alive, reset, closed or silent
     probe.py echo PORT                      sends back what it gets, until standard input ends; prints "listening"
@@ -13,7 +14,7 @@ from __future__ import annotations
 import socket
 import sys
 import threading
-import time
+from concurrent.futures import ThreadPoolExecutor
 
 SILENCE = 1.5  # seconds; the first two retransmissions of a lost segment fall into it
 
@@ -87,9 +88,10 @@ def _say(text: str) -> None:
 
 def main(words: list[str]) -> None:
     if words[0] == "connect":
-        began = time.monotonic()
-        answer = connect(words[1], int(words[2]), float(words[3]))
-        _say(f"{answer} {1000 * (time.monotonic() - began):.0f}")
+        ends = list(zip(words[2::2], map(int, words[3::2]), strict=True))
+        with ThreadPoolExecutor(len(ends)) as pool:
+            for answer in pool.map(lambda end: connect(end[0], end[1], float(words[1])), ends):
+                _say(answer)
     elif words[0] == "hold":
         hold(words[1], int(words[2]))
     else:

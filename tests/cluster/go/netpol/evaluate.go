@@ -17,6 +17,8 @@ type world struct {
 	pods       []*core.Pod
 	namespaces map[string]labels.Set
 	policies   []*networking.NetworkPolicy
+
+	namespaceVersions map[string]string
 }
 
 // allow lets traffic of one peer through to one range of ports. Empty fields mean any.

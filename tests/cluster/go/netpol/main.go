@@ -38,6 +38,7 @@ func main() {
 	node := flag.String("node", "", "the node whose pods are guarded")
 	established := flag.String("established", "keep", "keep|cut")
 	refuse := flag.String("refuse", "reject", "reject|drop")
+	status := flag.String("status", "", "file to write the applied objects' versions to")
 	cleanup := flag.Bool("cleanup", false, "take every rule away, and end")
 	flag.Parse()
 	if *cleanup {
@@ -53,12 +54,12 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	mode := mode{cut: *established == "cut", drop: *refuse == "drop"}
-	if err := serve(ctx, *kubeconfig, *node, mode); err != nil {
+	if err := serve(ctx, *kubeconfig, *node, *status, mode); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func serve(ctx context.Context, kubeconfig, node string, mode mode) error {
+func serve(ctx context.Context, kubeconfig, node, status string, mode mode) error {
 	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
 	if err != nil {
 		return err
@@ -101,6 +102,7 @@ func serve(ctx context.Context, kubeconfig, node string, mode mode) error {
 	if err != nil {
 		return err
 	}
+	reporter := &reporter{path: status}
 	guard := time.NewTicker(guardEvery)
 	defer guard.Stop()
 	for {
@@ -109,9 +111,13 @@ func serve(ctx context.Context, kubeconfig, node string, mode mode) error {
 		if err != nil {
 			return err
 		}
-		if wrote, err := table.apply(world.chains(node, mode)); err != nil {
+		wrote, err := table.apply(world.chains(node, mode))
+		if err != nil {
 			log.Printf("not applied: %v", err) // and tried again at the next tick
-		} else if wrote {
+		} else if err := reporter.report(world); err != nil {
+			return err
+		}
+		if wrote {
 			log.Printf("applied in %v", time.Since(began).Round(time.Millisecond))
 		}
 		select {
@@ -131,13 +137,14 @@ type lister[T any] func(labels.Selector) ([]T, error)
 func snapshot(
 	pods lister[*core.Pod], namespaces lister[*core.Namespace], policies lister[*networking.NetworkPolicy],
 ) (*world, error) {
-	world := &world{namespaces: map[string]labels.Set{}}
+	world := &world{namespaces: map[string]labels.Set{}, namespaceVersions: map[string]string{}}
 	foundNamespaces, err := namespaces(labels.Everything())
 	if err != nil {
 		return nil, err
 	}
 	for _, namespace := range foundNamespaces {
 		world.namespaces[namespace.Name] = namespace.Labels
+		world.namespaceVersions[namespace.Name] = namespace.ResourceVersion
 	}
 	foundPods, err := pods(labels.Everything())
 	if err != nil {
