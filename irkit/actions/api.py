@@ -9,13 +9,13 @@ from irkit.model.base import Json, Model
 from irkit.model.effects import Access, AwsCall, KubeCall, Mark, Store
 from irkit.model.plans import Originals, Plan, Receipts, Refuse
 from irkit.model.ports import Reader
-from irkit.model.refs import ClusterRef, NamespaceRef, NodeRef, PodRef, ServiceAccountRef, WorkloadRef
+from irkit.model.refs import ClusterRef, ImageRef, NamespaceRef, NodeRef, PodRef, ServiceAccountRef, WorkloadRef
 
 Purpose = Literal["read", "protect", "contain", "capture", "probe", "recover"]
 Risk = Literal["none", "reversible", "disruptive", "destructive"]
 """`destructive` needs an approval unless the playbook's author says otherwise with a reason."""
 
-TargetRef = NamespaceRef | NodeRef | PodRef | ServiceAccountRef | WorkloadRef
+TargetRef = NamespaceRef | NodeRef | PodRef | ServiceAccountRef | WorkloadRef | ImageRef
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +23,7 @@ class ActionSpec:
     """What is known of an action without running it. Permissions, docs and the linter come from this.
 
     `destroys` and `captures` name the parameter whose target loses its volatile evidence here, or has it
-    kept here. `settle` is how many seconds the observed system may lag behind an effect.
+    kept here. `wide` are those of the reads and writes that go beyond the target's namespace. `settle` is how many seconds the observed system may lag behind an effect.
     `no_undo` says why there is no undo ("" where there is one).
     """
 
@@ -35,6 +35,7 @@ class ActionSpec:
     outputs: type[Model]
     reads: tuple[Access, ...]
     writes: tuple[Access, ...] = ()
+    wide: tuple[Access, ...] = ()
     risk: Risk
     settle: int = 0
     no_undo: str = ""

@@ -56,6 +56,13 @@ class SnapshotReader:
         key = ("list", resource, namespace, frozenset(labels.items()))
         return self._once(key, lambda: self._reader.list(resource, namespace, labels))
 
+    def list_metadata(
+        self, resource: Resource, namespace: str = "", labels: Mapping[str, str] | None = None
+    ) -> Listing:
+        """The metadata of all objects. Whole objects that were asked for too are another answer."""
+        key = ("metadata", resource, namespace, frozenset((labels or {}).items()))
+        return self._once(key, lambda: self._reader.list_metadata(resource, namespace, labels))
+
     def access(self, wanted: Access, namespace: str = "", name: str = "") -> bool:
         """Whether the API would let this identity do that."""
         key = ("access", wanted, namespace, name)

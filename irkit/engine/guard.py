@@ -9,9 +9,10 @@ from irkit.actions.api import ActionSpec, TargetRef
 from irkit.errors import Refused
 from irkit.model.doc import Doc
 from irkit.model.effects import Access, AwsCall, KubeCall, Resource, Store
+from irkit.model.kube import SECRETS
 from irkit.model.plans import Refuse
 from irkit.model.ports import EvidenceReader, KubeReader, Listing, Reader, Spooled
-from irkit.model.refs import ClusterRef, NodeRef
+from irkit.model.refs import ClusterRef, NamespaceRef, NodeRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +28,10 @@ def check_target(spec: ActionSpec, target: TargetRef | ClusterRef, limits: Limit
     """Protected namespaces and nodes are only ever read."""
     if not spec.writes or all(access.plane == "evidence" for access in spec.writes):
         return None
-    namespace = getattr(target, "namespace", "")
+    namespace = target.name if isinstance(target, NamespaceRef) else getattr(target, "namespace", "")
     if namespace in limits.protected_namespaces:
         return Refuse(
-            f"{target} is in the protected namespace {namespace}",
+            f"{target} is {'the' if isinstance(target, NamespaceRef) else 'in the'} protected namespace {namespace}",
             hint="remove it from protected_namespaces in irkit.yaml if that is really meant",
         )
     if isinstance(target, NodeRef) and target.name in limits.protected_nodes:
@@ -106,18 +107,30 @@ class _DeclaredKube:
         self._spec = spec
 
     def get(self, resource: Resource, name: str, namespace: str = "") -> Doc | None:
-        self._check(resource, "get")
+        self._check(resource, "get", namespace)
         return self._inner.get(resource, name, namespace)
 
     def list(self, resource: Resource, namespace: str = "", labels: Mapping[str, str] | None = None) -> Listing:
-        self._check(resource, "list")
+        self._check(resource, "list", namespace)
         return self._inner.list(resource, namespace, labels)
+
+    def list_metadata(
+        self, resource: Resource, namespace: str = "", labels: Mapping[str, str] | None = None
+    ) -> Listing:
+        self._check(resource, "list", namespace, metadata=True)
+        return self._inner.list_metadata(resource, namespace, labels)
 
     def access(self, wanted: Access, namespace: str = "", name: str = "") -> bool:
         return self._inner.access(wanted, namespace, name)
 
-    def _check(self, resource: Resource, verb: str) -> None:
+    def _check(self, resource: Resource, verb: str, namespace: str, *, metadata: bool = False) -> None:
         wanted = Access(group=resource.group, resource=resource.plural, verb=verb)
         if wanted not in self._spec.reads:
             msg = f"{self._spec.id} tried to {wanted}, which it does not declare"
+            raise Refused(msg)
+        if resource.namespaced and not namespace and wanted not in self._spec.wide:
+            msg = f"{self._spec.id} tried to {wanted} across namespaces, which it does not declare as wide"
+            raise Refused(msg)
+        if resource == SECRETS and not metadata:
+            msg = f"{self._spec.id} tried to {wanted} with their data: only their metadata is ever read"
             raise Refused(msg)

@@ -13,8 +13,10 @@ NAMESPACES = Resource(group="", version="v1", plural="namespaces", kind="Namespa
 SERVICES = Resource(group="", version="v1", plural="services", kind="Service")
 SERVICE_ACCOUNTS = Resource(group="", version="v1", plural="serviceaccounts", kind="ServiceAccount")
 SECRETS = Resource(group="", version="v1", plural="secrets", kind="Secret")
+RESOURCE_QUOTAS = Resource(group="", version="v1", plural="resourcequotas", kind="ResourceQuota")
 CONFIG_MAPS = Resource(group="", version="v1", plural="configmaps", kind="ConfigMap")
 EVENTS = Resource(group="", version="v1", plural="events", kind="Event")
+ENDPOINT_SLICES = Resource(group="discovery.k8s.io", version="v1", plural="endpointslices", kind="EndpointSlice")
 REPLICA_SETS = Resource(group="apps", version="v1", plural="replicasets", kind="ReplicaSet")
 DEPLOYMENTS = Resource(group="apps", version="v1", plural="deployments", kind="Deployment")
 STATEFUL_SETS = Resource(group="apps", version="v1", plural="statefulsets", kind="StatefulSet")
@@ -31,10 +33,30 @@ CLUSTER_ROLE_BINDINGS = Resource(
     kind="ClusterRoleBinding",
     namespaced=False,
 )
+ROLES = Resource(group="rbac.authorization.k8s.io", version="v1", plural="roles", kind="Role")
+CLUSTER_ROLES = Resource(
+    group="rbac.authorization.k8s.io", version="v1", plural="clusterroles", kind="ClusterRole", namespaced=False
+)
+ADMISSION_POLICIES = Resource(
+    group="admissionregistration.k8s.io",
+    version="v1",
+    plural="validatingadmissionpolicies",
+    kind="ValidatingAdmissionPolicy",
+    namespaced=False,
+)
+ADMISSION_POLICY_BINDINGS = Resource(
+    group="admissionregistration.k8s.io",
+    version="v1",
+    plural="validatingadmissionpolicybindings",
+    kind="ValidatingAdmissionPolicyBinding",
+    namespaced=False,
+)
 
 RESOURCES: tuple[Resource, ...] = (
     PODS, NODES, NAMESPACES, SERVICES, SERVICE_ACCOUNTS, SECRETS, CONFIG_MAPS, EVENTS, REPLICA_SETS, DEPLOYMENTS,
     STATEFUL_SETS, DAEMON_SETS, JOBS, CRON_JOBS, NETWORK_POLICIES, PDBS, ROLE_BINDINGS, CLUSTER_ROLE_BINDINGS,
+    ENDPOINT_SLICES,
+    RESOURCE_QUOTAS, ROLES, CLUSTER_ROLES, ADMISSION_POLICIES, ADMISSION_POLICY_BINDINGS,
 )  # fmt: skip
 CONTROLLERS: dict[str, Resource] = {
     resource.kind: resource for resource in (REPLICA_SETS, DEPLOYMENTS, STATEFUL_SETS, DAEMON_SETS, JOBS, CRON_JOBS)

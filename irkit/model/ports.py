@@ -38,6 +38,15 @@ class KubeReader(Protocol):
         """All objects (every page), of a namespace or, with "", of the cluster."""
         ...
 
+    def list_metadata(
+        self, resource: Resource, namespace: str = "", labels: Mapping[str, str] | None = None
+    ) -> Listing:
+        """As `list`, but of names, labels, annotations and owners alone: the server sends nothing else.
+
+        The only way in which irkit ever looks at Secrets. The permission is that of `list`: RBAC knows no smaller one.
+        """
+        ...
+
     def access(self, wanted: Access, namespace: str = "", name: str = "") -> bool:
         """Whether the API would let this identity do that (SelfSubjectAccessReview)."""
         ...
@@ -59,6 +68,15 @@ class EvidenceReader(Protocol):
 
     def find(self, key: str) -> Artefact | None:
         """The artefact at this key, or None."""
+        ...
+
+    def content(self, key: str, limit: int) -> bytes:
+        """The bytes of a small artefact, checked against its manifest.
+
+        Raises:
+            JournalCorrupt: they are not what the manifest says.
+            JournalError: there is none, or it has more than `limit` bytes.
+        """
         ...
 
 

@@ -39,6 +39,14 @@ class MemoryKube:
         wanted = dict(labels or {}).items()
         return Listing(tuple(doc for doc in docs if wanted <= doc.labels("metadata", "labels").items()), "100", AS_OF)
 
+    def list_metadata(
+        self, resource: Resource, namespace: str = "", labels: Mapping[str, str] | None = None
+    ) -> Listing:
+        whole = self.list(resource, namespace, labels)
+        self.asked[-1] = ("list_metadata", str(resource), namespace)
+        items = tuple(Doc({"metadata": doc.raw["metadata"]}, f"one of {resource}") for doc in whole.items)
+        return Listing(items, whole.version, whole.as_of)
+
     def access(self, wanted: Access, namespace: str = "", name: str = "") -> bool:
         return True
 
@@ -46,8 +54,11 @@ class MemoryKube:
 class MemoryReader:
     """Implements the `Reader` port: one cluster, an evidence store, and what was spooled."""
 
-    def __init__(self, kube: MemoryKube, artefacts: Iterable[Artefact] = ()) -> None:
+    def __init__(
+        self, kube: MemoryKube, artefacts: Iterable[Artefact] = (), contents: Mapping[str, bytes] | None = None
+    ) -> None:
         self.cluster = kube
+        self.contents = dict(contents or {})
         self.artefacts = {one.key: one for one in artefacts}
         self.spooled: dict[str, bytes] = {}
 
@@ -57,6 +68,9 @@ class MemoryReader:
 
     def find(self, key: str) -> Artefact | None:
         return self.artefacts.get(key)
+
+    def content(self, key: str, limit: int) -> bytes:
+        return self.contents[key]
 
     def kube(self, cluster: ClusterRef) -> KubeReader:
         return self.cluster

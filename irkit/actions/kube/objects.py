@@ -12,7 +12,7 @@ from irkit.model.doc import Doc
 from irkit.model.effects import Access, Resource
 from irkit.model.plans import Refuse
 from irkit.model.ports import KubeReader
-from irkit.model.refs import NodeRef, PodRef
+from irkit.model.refs import NamespaceRef, ServiceAccountRef, TargetRef
 
 Presence = Literal["here", "gone", "replaced"]
 """`replaced`: another object bears the name now (domain.md, hardest test 22)."""
@@ -32,9 +32,9 @@ def access(resource: Resource, *verbs: str) -> tuple[Access, ...]:
     return tuple(Access(group=resource.group, resource=resource.plural, verb=verb) for verb in verbs)
 
 
-def find(kube: KubeReader, resource: Resource, ref: PodRef | NodeRef) -> tuple[Presence, Doc | None]:
+def find(kube: KubeReader, resource: Resource, ref: TargetRef) -> tuple[Presence, Doc | None]:
     """The object and whether it is the one that is meant; a reference without uid means whatever is there."""
-    doc = kube.get(resource, ref.name, ref.namespace if isinstance(ref, PodRef) else "")
+    doc = kube.get(resource, ref.name, getattr(ref, "namespace", ""))
     if doc is None:
         return "gone", None
     if ref.uid and doc.text("metadata", "uid", limit=UID_LIMIT) != ref.uid:
@@ -42,20 +42,20 @@ def find(kube: KubeReader, resource: Resource, ref: PodRef | NodeRef) -> tuple[P
     return "here", doc
 
 
-def absent(ref: PodRef | NodeRef, presence: Presence) -> Refuse:
+def absent(ref: TargetRef, presence: Presence) -> Refuse:
     """The refusal to act on something that is not there, or is not what was meant."""
     if presence == "replaced":
         return Refuse(
             f"{ref} is another object now: the one with uid {ref.uid} is gone",
             hint="respond to the new one only if it is suspect itself; its predecessor's disk and memory are gone",
         )
-    return Refuse(
-        f"{ref} does not exist any more",
-        hint="look for its replacement with kubectl get pods -o wide, and for its logs in your log store",
-    )
+    hint = "look for its replacement with kubectl get pods -o wide, and for its logs in your log store"
+    if isinstance(ref, NamespaceRef | ServiceAccountRef):
+        hint = "the API server's audit log says who deleted it"
+    return Refuse(f"{ref} does not exist any more", hint=hint)
 
 
-def unpinned(ref: PodRef | NodeRef) -> Refuse | None:
+def unpinned(ref: TargetRef) -> Refuse | None:
     """The refusal to write to something that is known by name only."""
     if ref.uid:
         return None

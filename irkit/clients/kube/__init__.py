@@ -9,6 +9,7 @@ connections: its models cost four times as much (docs/adr/0005-raw-json-over-url
     wire         sends one request, once, and says whether it may have been received
     session      adds credentials; logs in again after a 401
     answers      an HTTP answer becomes a checked object or an error (pure)
+    lists        pages of objects, or of their metadata alone (pure)
     reads        get, list, access: may be tried again
     writes       perform: sent once
 """

@@ -19,6 +19,7 @@ from irkit.clients.kube.answers import (
     retry_after,
     server_time,
 )
+from irkit.clients.kube.lists import Form, read_page
 from irkit.clients.kube.paths import path_of
 from irkit.clients.kube.session import Session
 from irkit.clients.kube.text import clean
@@ -91,10 +92,16 @@ class Reads:
             Gone: it expired again.
             BadResponse: no list of these objects, or more than `MAX_LIST_BYTES` in all.
         """
-        try:
-            return self._pages(resource, namespace, labels or {})
-        except Gone:
-            return self._pages(resource, namespace, labels or {})
+        return self._whole(Form.whole(resource), namespace, labels or {})
+
+    def list_metadata(
+        self, resource: Resource, namespace: str = "", labels: Mapping[str, str] | None = None
+    ) -> Listing:
+        """The metadata of all objects, as PartialObjectMetadata; raises as `list`.
+
+        Raises Invalid where the server has no such answer: whole objects are never asked for instead.
+        """
+        return self._whole(Form.metadata(resource), namespace, labels or {})
 
     def access(self, wanted: Access, namespace: str = "", name: str = "") -> bool:
         """Whether the API would let this identity do that (SelfSubjectAccessReview)."""
@@ -112,8 +119,14 @@ class Reads:
         user = self._review(_SUBJECT_REVIEWS, None, lambda review: review.text("status", "userInfo", "username"))
         return clean(user, 300)
 
-    def _pages(self, resource: Resource, namespace: str, labels: Mapping[str, str]) -> Listing:
-        asked = Asked("list", resource, "", namespace)
+    def _whole(self, form: Form, namespace: str, labels: Mapping[str, str]) -> Listing:
+        try:
+            return self._pages(form, namespace, labels)
+        except Gone:
+            return self._pages(form, namespace, labels)
+
+    def _pages(self, form: Form, namespace: str, labels: Mapping[str, str]) -> Listing:
+        asked = Asked("list", form.resource, "", namespace)
         query = {"limit": str(PAGE)}
         if labels:
             query["labelSelector"] = ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
@@ -121,32 +134,20 @@ class Reads:
         version = as_of = token = ""
         size = 0
         while True:
-            path = path_of(resource, namespace, query=query | ({"continue": token} if token else {}))
-            answer = self._read(asked, "GET", path)
+            path = path_of(form.resource, namespace, query=query | ({"continue": token} if token else {}))
+            answer = self._read(asked, "GET", path, accept=form.accept)
             if answer.status != 200:  # noqa: PLR2004 -- HTTP
                 raise refusal(answer, asked, self._session.secrets)
             size += len(answer.body)
-            page, before = self._page(answer, asked), token
-            items += page[0]
+            page, before = read_page(answer, form, asked), token
+            items += page.items
             if not before:  # the first page fixes what the list is of
-                version, as_of = page[1], server_time(answer)
-            token = page[2]
+                version, as_of = page.version, server_time(answer)
+            token = page.token
             if not token:
                 return Listing(tuple(items), version, as_of)
             if size > MAX_LIST_BYTES or token == before:
                 raise bad(asked, answer.status, "never ends")
-
-    @staticmethod
-    def _page(answer: Answer, asked: Asked) -> tuple[tuple[Doc, ...], str, str]:
-        doc = parse(answer, asked)
-        resource = asked.resource
-        try:
-            check_kind(doc, asked, answer.status, f"{resource.kind}List")
-            items = tuple(_item(item, resource, asked) for item in doc.each("items"))
-            token = doc.text("metadata", "continue", default="")
-            return items, doc.text("metadata", "resourceVersion", default=""), token
-        except Malformed as error:
-            raise bad(asked, answer.status, f"is no list of {resource}: {error}") from None
 
     def _review(self, resource: Resource, spec: dict[str, Any] | None, wanted: Callable[[Doc], _T]) -> _T:
         """A review is created and kept nowhere: it is a read."""
@@ -164,9 +165,11 @@ class Reads:
         except Malformed as error:
             raise bad(asked, answer.status, f"is no {resource.kind}: {error}") from None
 
-    def _read(self, asked: Asked, method: str, path: str, body: bytes | None = None) -> Answer:
+    def _read(
+        self, asked: Asked, method: str, path: str, body: bytes | None = None, *, accept: str = "application/json"
+    ) -> Answer:
         """Ask up to `TRIES` times: on a lost connection, on 5xx, on 429 when it says when. Within the budget."""
-        headers = {"content-type": "application/json"} if body is not None else {}
+        headers = {"accept": accept} | ({"content-type": "application/json"} if body is not None else {})
         ends = time.monotonic() + self._seconds
         for tries_left in range(TRIES - 1, -1, -1):
             left = ends - time.monotonic()
@@ -189,15 +192,3 @@ class Reads:
                     return answer
             self._sleep(pause)
         raise AssertionError  # pragma: no cover -- the last try returns or raises
-
-
-def _item(item: Doc, resource: Resource, asked: Asked) -> Doc:
-    """An object of a list, made whole: the API leaves kind and apiVersion out of a typed list's items."""
-    value = item.raw
-    name, namespace = item.text("metadata", "name"), item.text("metadata", "namespace", default="")
-    if item.text("kind", default=resource.kind) != resource.kind:
-        raise Malformed(item.what, f"{item.path}.kind", resource.kind, "another kind")
-    if asked.namespace and namespace != asked.namespace:
-        raise Malformed(item.what, f"{item.path}.metadata.namespace", asked.namespace, "another namespace")
-    where = f"{namespace}/{name}" if namespace else name
-    return Doc({"apiVersion": resource.api_version, "kind": resource.kind, **value}, f"{resource} {clean(where, 320)}")

@@ -89,6 +89,11 @@ class Memory:
         ]  # fmt: skip
         return Listing(tuple(items), "1", "2026-11-20T03:00:00Z")
 
+    def list_metadata(
+        self, resource: Resource, namespace: str = "", labels: Mapping[str, str] | None = None
+    ) -> Listing:
+        return self.list(resource, namespace, labels)
+
     def access(self, wanted: Access, namespace: str = "", name: str = "") -> bool:
         return str(wanted) not in self.denied
 

@@ -25,7 +25,7 @@ from irkit.errors import (
     Unsupported,
 )
 from irkit.model.effects import Access, Resource
-from irkit.model.kube import NAMESPACES, NODES, PODS, RESOURCES, ROLE_BINDINGS
+from irkit.model.kube import NAMESPACES, NODES, PODS, RESOURCES, ROLE_BINDINGS, SECRETS
 from tests.support.kube_objects import item, pod, pod_list
 from tests.support.wire import AS_OF, Heard, Say, say, status_object
 from tests.unit.clients.conftest import TOKEN, Start
@@ -501,3 +501,75 @@ def test_a_request_does_not_show_its_headers(start: Start) -> None:
 
     assert TOKEN in requests[0].headers["authorization"]  # it was sent
     assert TOKEN not in repr(kube._session._login)
+
+
+# -- metadata alone --------------------------------------------------------------------------------------
+
+APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+
+
+def partial(*items: dict[str, Any], token: str = "") -> dict[str, Any]:
+    metadata = {"resourceVersion": "7"} | ({"continue": token} if token else {})
+    return {
+        "kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": metadata, "items": list(items)
+    }  # fmt: skip
+
+
+def token_of(account: str, name: str = "t-1", **annotations: str) -> dict[str, Any]:
+    annotations = {"kubernetes.io/service-account.name": account, **annotations}
+    return {"metadata": {"name": name, "namespace": "shop", "uid": "u-1", "annotations": annotations}}
+
+
+def test_metadata_is_asked_for_alone_with_no_second_choice(start: Start) -> None:
+    server, kube = start([say(200, partial(token_of("web"), token="next")), say(200, partial(token_of("web", "t-2")))])
+
+    listing = kube.reader.list_metadata(SECRETS, "shop", {"a": "b"})
+
+    assert [heard.headers["accept"] for heard in server.heard] == [
+        "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
+    ] * 2
+    assert server.heard[0].target == "/api/v1/namespaces/shop/secrets?limit=500&labelSelector=a%3Db"
+    assert [one.raw for one in listing.items] == [
+        {"apiVersion": "v1", "kind": "Secret", **token_of("web")},
+        {"apiVersion": "v1", "kind": "Secret", **token_of("web", "t-2")},
+    ]
+    assert (listing.version, listing.as_of) == ("7", AS_OF)
+
+
+def test_the_copy_that_kubectl_apply_keeps_of_a_secret_goes_no_further(start: Start) -> None:
+    found = token_of("web", **{APPLIED: '{"data":{"token":"canary-9"}}'})
+    found["metadata"]["managedFields"] = [{"manager": "canary-9"}]
+    _, kube = start([say(200, partial({**found, "data": {"token": "canary-9"}}))])
+
+    (doc,) = kube.reader.list_metadata(SECRETS, "shop").items
+
+    assert "canary-9" not in str(doc.raw)
+    assert doc.labels("metadata", "annotations") == {"kubernetes.io/service-account.name": "web"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"kind": "SecretList", "apiVersion": "v1", "metadata": {}, "items": [{"data": {"token": "canary-9"}}]},
+        {**partial(), "apiVersion": "v1"},
+        partial({"kind": "Secret", **token_of("web")}),
+        partial({"metadata": {"name": "t", "namespace": "other"}}),
+        partial({"metadata": {"name": "t", "namespace": "shop", "annotations": ["canary-9"]}}),
+    ],
+)
+def test_an_answer_that_is_not_metadata_alone_is_refused(start: Start, body: Any) -> None:
+    _, kube = start([say(200, body)])
+
+    with pytest.raises(BadResponse) as raised:
+        kube.reader.list_metadata(SECRETS, "shop")
+
+    assert "canary" not in str(raised.value)
+
+
+def test_a_server_without_metadata_answers_is_not_asked_for_whole_objects(start: Start) -> None:
+    server, kube = start([say(406, status_object(406, "NotAcceptable"))])
+
+    with pytest.raises(Invalid):
+        kube.reader.list_metadata(SECRETS, "shop")
+
+    assert len(server.heard) == 1

@@ -47,6 +47,12 @@ class Cluster:
         chosen = [name for name, own in self.pods.items() if (labels or {}).items() <= own.items()]
         return Listing(tuple(self._doc(name) for name in chosen), "7", "now")
 
+    def list_metadata(
+        self, resource: Resource, namespace: str = "", labels: Mapping[str, str] | None = None
+    ) -> Listing:
+        self._note(f"metadata {resource} {namespace} {dict(labels or {})}")
+        return Listing(tuple(self._doc(name) for name in self.pods), "7", "now")
+
     def access(self, wanted: Access, namespace: str = "", name: str = "") -> bool:
         self._note(f"access {wanted} {namespace}/{name}")
         return True
@@ -241,3 +247,15 @@ def test_a_denied_list_over_the_wire_falls_back_to_gets(start: Start) -> None:
 
     assert [reader.get(PODS, name, "shop") is not None for name in ("a", "b")] == [True, True]
     assert len(server.heard) == 3
+
+
+def test_metadata_is_asked_for_once_a_wave_and_is_never_taken_from_whole_objects() -> None:
+    cluster = Cluster(("a", {}))
+    snapshot = SnapshotReader(cluster, crowd=CROWD)
+
+    snapshot.list(SECRETS, "shop")
+    for _ in range(2):
+        snapshot.list_metadata(SECRETS, "shop", {"x": "y"})
+    snapshot.list_metadata(SECRETS, "shop")
+
+    assert cluster.asked == ["list secrets shop {}", "metadata secrets shop {'x': 'y'}", "metadata secrets shop {}"]

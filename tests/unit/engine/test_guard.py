@@ -8,8 +8,9 @@ from irkit.engine.guard import DeclaredReader, Limits, check_count, check_effect
 from irkit.errors import Refused
 from irkit.model.base import Json
 from irkit.model.effects import Access, KubeCall
-from irkit.model.kube import NETWORK_POLICIES, NODES, PODS
-from irkit.model.refs import NodeRef
+from irkit.model.kube import NETWORK_POLICIES, NODES, PODS, SECRETS
+from irkit.model.refs import NamespaceRef, NodeRef
+from tests.support.memory import MemoryKube, MemoryReader
 from tests.support.records import CLUSTER, POD
 from tests.support.specs import spec
 
@@ -72,6 +73,43 @@ def test_what_is_protected_is_only_read() -> None:
 
 def test_kube_system_is_protected_by_default() -> None:
     assert check_target(SPEC, POD.model_copy(update={"namespace": "kube-system"}), Limits()) is not None
+
+
+def test_a_protected_namespace_is_protected_itself_too() -> None:
+    refusal = check_target(SPEC, NamespaceRef(cluster=CLUSTER, name="kube-system"), Limits())
+
+    assert refusal is not None
+    assert "is the protected namespace kube-system" in refusal.why
+    assert check_target(SPEC, NamespaceRef(cluster=CLUSTER, name="shop"), Limits()) is None
+
+
+def test_a_read_across_namespaces_is_refused_unless_it_is_declared_as_wide() -> None:
+    pods, nodes = Access(group="", resource="pods", verb="list"), Access(group="", resource="nodes", verb="list")
+    inner = MemoryReader(MemoryKube({}))
+    narrow = DeclaredReader(inner, spec("kube.x", reads=(pods, nodes))).kube(CLUSTER)
+    wide = DeclaredReader(inner, spec("kube.x", reads=(pods,), wide=(pods,))).kube(CLUSTER)
+
+    with pytest.raises(Refused, match="list pods across namespaces"):
+        narrow.list(PODS)
+    assert narrow.list(PODS, "shop").items == ()
+    assert narrow.list(NODES).items == ()
+    assert wide.list(PODS).items == ()
+
+
+def test_secrets_are_read_as_metadata_only_even_where_an_action_declares_them() -> None:
+    reads = tuple(Access(group="", resource="secrets", verb=verb) for verb in ("get", "list"))
+    kube = MemoryKube({SECRETS: [{"metadata": {"name": "t", "namespace": "shop"}, "data": {"token": "canary"}}]})
+    guarded = DeclaredReader(MemoryReader(kube), spec("kube.x", reads=reads)).kube(CLUSTER)
+
+    with pytest.raises(Refused, match="only their metadata"):
+        guarded.list(SECRETS, "shop")
+    with pytest.raises(Refused, match="only their metadata"):
+        guarded.get(SECRETS, "t", "shop")
+    assert [doc.raw for doc in guarded.list_metadata(SECRETS, "shop").items] == [
+        {"metadata": {"name": "t", "namespace": "shop"}}
+    ]
+    with pytest.raises(Refused, match="does not declare"):
+        DeclaredReader(MemoryReader(kube), spec("kube.x")).kube(CLUSTER).list_metadata(SECRETS, "shop")
 
 
 def test_more_targets_than_allowed_are_refused() -> None:

@@ -51,6 +51,7 @@ class CordonNode(Defaults):
         outputs=NoOutputs,
         reads=(*access(NODES, "get"), *access(PODS, "list")),
         writes=access(NODES, "patch"),
+        wide=access(PODS, "list"),
         risk="reversible",
         example="node: ${steps.scope.node}",
     )

@@ -85,6 +85,7 @@ class ExportObjects(NoUndo):
             *(one for resource in _LISTED for one in access(resource, "list")),
         ),
         writes=(Access(plane="evidence", group="", resource="artefacts", verb="create"),),
+        wide=access(ROLE_BINDINGS, "list"),
         risk="none",
         no_undo="evidence is kept",
         example="pod: ${inputs.pod}",
