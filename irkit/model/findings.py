@@ -8,7 +8,7 @@ from pydantic import Field, StringConstraints
 
 from irkit.model.base import Model
 from irkit.model.effects import Sha256
-from irkit.model.refs import Account, ClusterRef, NamespaceRef, NodeRef, PodRef, Region, ServiceAccountRef, WorkloadRef
+from irkit.model.refs import Account, ClusterRef, Region, ServiceAccountRef, Target
 
 Text = Annotated[str, Field(max_length=1024)]
 """Untrusted text for people only: never interpolated, escaped wherever it is shown."""
@@ -54,9 +54,7 @@ class Finding(Model):
     created: Timestamp
     updated: Timestamp
     cluster: ClusterRef | None = None
-    target: (
-        Annotated[NamespaceRef | NodeRef | PodRef | ServiceAccountRef | WorkloadRef, Field(discriminator="kind")] | None
-    ) = None
+    target: Target | None = None
     images: tuple[Image, ...] = ()
     actor: Actor | None = None
     requested: Text = ""  # Security Hub custom action's name

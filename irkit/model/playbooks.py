@@ -9,7 +9,9 @@ from pydantic import Field, StringConstraints
 from irkit.model.base import Json, Model
 
 StepId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,40}$")]
-InputType = Literal["pod", "node", "namespace", "serviceaccount", "workload", "text", "integer", "boolean"]
+InputType = Literal[
+    "pod", "node", "namespace", "serviceaccount", "workload", "image", "podaddress", "text", "integer", "boolean"
+]
 
 
 class Input(Model):

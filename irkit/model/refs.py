@@ -5,10 +5,11 @@ Name rules: Kubernetes documentation, "Object Names and IDs" (RFC 1123 subdomain
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from irkit.model.base import Model
 
@@ -20,12 +21,18 @@ _ARN = re.compile(
     r":cluster/(?P<name>[0-9A-Za-z][0-9A-Za-z_-]{0,99})$",
     re.ASCII,
 )
+_DIGEST = re.compile(r"(?:^|@)sha256:(?P<hex>[0-9a-f]{64})$", re.ASCII)
 _CONTEXT = re.compile(r"^context:(?P<name>[!-~]{1,200})$")
 
 Namespace = Annotated[str, StringConstraints(pattern=DNS_LABEL, max_length=63)]
 Name = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$")]
 Uid = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z][0-9A-Za-z-]{0,62}$")]
 """Usually a UUID; static pods carry a hash without dashes, so the form is not narrowed further."""
+ImageName = Annotated[
+    str,
+    StringConstraints(pattern=r"^(?:sha256:[0-9a-f]{64}|[0-9A-Za-z][0-9A-Za-z._:/-]*[0-9A-Za-z_])$", max_length=512),
+]
+"""A repository with or without host and tag, or a bare digest. Without `@`: the digest has a field of its own."""
 Account = Annotated[str, StringConstraints(pattern=r"^[0-9]{12}$")]
 Region = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+){1,3}-[0-9]{1,2}$")]
 
@@ -145,9 +152,80 @@ class WorkloadRef(_InCluster):
         return f"{self.type} {self.path}"
 
 
+class ImageRef(_InCluster):
+    """A container image, as far as a cluster runs it.
+
+    `uid` is the SHA-256 of its manifest in hex, where it is known: the content, whatever the tag says today. A
+    registry serves the same content under many names, and a tag names other content after every push.
+    Source: OCI distribution specification, "Pulling manifests"; the grammar of references is distribution's.
+    """
+
+    kind: Literal["Image"] = "Image"
+    name: ImageName
+    uid: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | Literal[""] = ""
+
+    @model_validator(mode="after")
+    def _one_digest(self) -> ImageRef:
+        if self.name.startswith("sha256:") and self.name != self.digest:
+            msg = "a name that is a digest must be the digest of the uid"
+            raise ValueError(msg)
+        return self
+
+    @classmethod
+    def of(cls, cluster: ClusterRef, text: str) -> ImageRef:
+        """From how people and pods write it: `web:1.2`, `registry/web@sha256:…`, `sha256:…`.
+
+        Raises `pydantic.ValidationError`.
+        """
+        found = _DIGEST.search(text)
+        name = text[: found.start()] if found else text
+        return cls(cluster=cluster, name=name or text, uid=found["hex"] if found else "")
+
+    @property
+    def digest(self) -> str:
+        """`sha256:…`, or "" where only a tag is known."""
+        return f"sha256:{self.uid}" if self.uid else ""
+
+    def __str__(self) -> str:
+        return f"image {self.name}" if not self.uid or self.name == self.digest else f"image {self.name}@{self.digest}"
+
+
+class PodAddressRef(Model):
+    """An address that findings name where they know no pod. It is no identity: addresses are used again.
+
+    The form is the canonical one (RFC 5952 for IPv6; IPv4 where it is mapped), so that two spellings are one.
+    """
+
+    kind: Literal["PodAddress"] = "PodAddress"
+    cluster: ClusterRef
+    ip: Annotated[str, Field(max_length=45)]
+
+    @field_validator("ip")
+    @classmethod
+    def _canonical(cls, value: str) -> str:
+        try:
+            found = ipaddress.ip_address("" if "%" in value else value)
+        except ValueError:
+            msg = "must be an IPv4 or IPv6 address"
+            raise ValueError(msg) from None
+        mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
+        return str(mapped or found)
+
+    @property
+    def key(self) -> str:
+        """cluster, kind and address."""
+        return f"{self.cluster.id}|PodAddress|{self.ip}"
+
+    def __str__(self) -> str:
+        return f"pod address {self.ip}"
+
+
 AnyRef = Annotated[
-    ClusterRef | NamespaceRef | NodeRef | PodRef | ServiceAccountRef | WorkloadRef, Field(discriminator="kind")
+    ClusterRef | NamespaceRef | NodeRef | PodRef | ServiceAccountRef | WorkloadRef | ImageRef | PodAddressRef,
+    Field(discriminator="kind"),
 ]
-TargetRef = NamespaceRef | NodeRef | PodRef | ServiceAccountRef | WorkloadRef
-Target = Annotated[NamespaceRef | NodeRef | PodRef | ServiceAccountRef | WorkloadRef, Field(discriminator="kind")]
+TargetRef = NamespaceRef | NodeRef | PodRef | ServiceAccountRef | WorkloadRef | ImageRef
+Target = Annotated[
+    NamespaceRef | NodeRef | PodRef | ServiceAccountRef | WorkloadRef | ImageRef, Field(discriminator="kind")
+]
 """What a case can be about."""

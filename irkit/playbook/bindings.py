@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from irkit.errors import UsageError
 from irkit.model.base import MAX_SAFE_INTEGER, Json, Model, canonical
 from irkit.model.playbooks import Expr, Input, Playbook, Step
-from irkit.model.refs import NamespaceRef, NodeRef, PodRef, ServiceAccountRef, WorkloadRef
+from irkit.model.refs import ImageRef, NamespaceRef, NodeRef, PodAddressRef, PodRef, ServiceAccountRef, WorkloadRef
 from irkit.playbook.diagnostics import suggest
 
 REFERENCES: Mapping[str, type[Model]] = {
@@ -27,6 +27,8 @@ REFERENCES: Mapping[str, type[Model]] = {
     "namespace": NamespaceRef,
     "serviceaccount": ServiceAccountRef,
     "workload": WorkloadRef,
+    "image": ImageRef,
+    "podaddress": PodAddressRef,
 }
 """Input types that are references."""
 

@@ -15,7 +15,16 @@ from irkit.engine.approvals import needed
 from irkit.model.base import Model
 from irkit.model.effects import Access
 from irkit.model.playbooks import Playbook, Step
-from irkit.model.refs import ClusterRef, NamespaceRef, NodeRef, PodRef, ServiceAccountRef, WorkloadRef
+from irkit.model.refs import (
+    ClusterRef,
+    ImageRef,
+    NamespaceRef,
+    NodeRef,
+    PodAddressRef,
+    PodRef,
+    ServiceAccountRef,
+    WorkloadRef,
+)
 from irkit.playbook.language import API_VERSION
 
 _REFERENCES: dict[Any, str] = {
@@ -25,6 +34,8 @@ _REFERENCES: dict[Any, str] = {
     PodRef: "pod",
     ServiceAccountRef: "serviceaccount",
     WorkloadRef: "workload",
+    ImageRef: "image",
+    PodAddressRef: "podaddress",
 }
 _PLAIN: dict[Any, str] = {str: "text", int: "integer", bool: "boolean", type(None): "nothing"}
 _PURPOSES = {

@@ -8,7 +8,7 @@ import pytest
 from pydantic import Field
 
 from irkit.model.base import Json, Model
-from irkit.model.refs import AnyRef, NodeRef, PodRef, Target
+from irkit.model.refs import AnyRef, ImageRef, NodeRef, PodAddressRef, PodRef, Target
 from irkit.playbook.rules.kinds import fields, fits, item, many, words
 
 Short = Annotated[str, Field(max_length=3)]
@@ -99,7 +99,9 @@ def test_a_union_has_the_fields_that_all_of_it_has() -> None:
     [
         (PodRef, "a pod"),
         (PodRef | None, "a pod"),
-        (Target, "a namespace or a node or a pod or a service account or a workload"),
+        (Target, "a namespace or a node or a pod or a service account or a workload or an image"),
+        (list[ImageRef], "a list of images"),
+        (PodAddressRef, "a pod address"),
         (tuple[str, ...], "a list of text"),
         (list[PodRef | NodeRef | None], "a list of pods or nodes"),
         (dict[str, int], "a mapping of names to a whole number"),

@@ -344,7 +344,7 @@ def test_a_fault_is_reported_once_and_hides_no_other() -> None:
 def test_what_is_read_wrongly_is_not_called_missing_too() -> None:
     text = HEAD.replace("pod: {type: pod}", "pod: {type: pdo}")
     assert messages(text) == [
-        "`type` must be one of pod, node, namespace, serviceaccount, workload, text, integer, boolean"
+        "`type` must be one of pod, node, namespace, serviceaccount, workload, image, podaddress, text, integer, boolean"
     ]
 
 
