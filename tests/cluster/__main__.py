@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import fcntl
 import os
+import signal
 import sys
 
-from tests.cluster.build import build
+from tests.cluster.build import build, say
 from tests.cluster.cluster import down, status, up
 from tests.cluster.layout import MAX_NODES, Layout, Settings
 from tests.cluster.processes import Failed
@@ -28,12 +30,15 @@ def main(words: list[str]) -> int:
     stop = commands.add_parser("down", help="stop it and leave no trace on the machine")
     stop.add_argument("--keep", action="store_true", help="keep its data for the next start")
     commands.add_parser("status", help="what runs; exit status 1 unless all of it does")
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `status | head` ends quietly
     given = vars(parser.parse_args(words))
     command, layout = given.pop("command"), Layout()
     if command != "status" and os.geteuid() != 0:
         sys.stderr.write("cluster: network namespaces, mounts and cgroups need root\n")
         return 1
     try:
+        if command != "status":
+            _alone(layout)
         if command == "build":
             build(layout)
         elif command == "up":
@@ -46,6 +51,17 @@ def main(words: list[str]) -> int:
         sys.stderr.write(f"cluster: {failed}\n")
         return 1
     return 0
+
+
+def _alone(layout: Layout) -> None:
+    """Wait for another one that builds, starts or stops here. The lock ends with this process."""
+    layout.cache.mkdir(parents=True, exist_ok=True)
+    lock = os.open(layout.cache / "lock", os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        say("another one is at work here; waiting")
+        fcntl.flock(lock, fcntl.LOCK_EX)
 
 
 if __name__ == "__main__":

@@ -148,12 +148,15 @@ def _fetch_compiler(layout: Layout, go: str) -> tuple[str, dict[str, str]]:
         msg = f"go mod download: {done.stdout}{done.stderr}"
         raise Failed(msg)
     target = layout.cache / f"go{pins.GO}"
-    shutil.copytree(json.loads(done.stdout)["Dir"], target, copy_function=shutil.copyfile)
-    for path in (target, *target.rglob("*")):  # the module cache is read-only, and its files are not executable
+    half = target.with_suffix(".new")
+    shutil.rmtree(half, ignore_errors=True)
+    shutil.copytree(json.loads(done.stdout)["Dir"], half, copy_function=shutil.copyfile)
+    for path in (half, *half.rglob("*")):  # the module cache is read-only, and its files are not executable
         if path.is_dir():
             path.chmod(0o755)
-    for path in [*(target / "bin").iterdir(), *(target / "pkg" / "tool").rglob("*")]:
+    for path in [*(half / "bin").iterdir(), *(half / "pkg" / "tool").rglob("*")]:
         path.chmod(0o755)
+    half.rename(target)
     return str(target / "bin" / "go"), dict(os.environ) | {"GOTOOLCHAIN": "local", "GOROOT": str(target)}
 
 

@@ -71,12 +71,8 @@ def enforce(layout: Layout, settings: Settings, before: Settings | None) -> None
 def down(layout: Layout, *, keep: bool = False) -> None:
     """Stop everything and take away what it left on the machine; with `keep` the cluster's data stays."""
     began = time.monotonic()
-    if not layout.state.exists():
-        say("nothing to stop")
-        return
     processes = Processes(layout)
-    nodes = [layout.node(number) for number in range(1, MAX_NODES + 1) if layout.node(number).folder.exists()]
-    nodes = nodes or [layout.node(1)]
+    nodes = teardown.traces(layout)
     processes.stop(*(f"kubelet-{one.number}" for one in nodes))
     for one in nodes:
         teardown.stop_containers(layout, processes, one)
@@ -87,7 +83,7 @@ def down(layout: Layout, *, keep: bool = False) -> None:
     if keep:
         layout.settings.unlink(missing_ok=True)
     else:
-        shutil.rmtree(layout.state)
+        shutil.rmtree(layout.state, ignore_errors=not layout.state.exists())
     say(f"down in {time.monotonic() - began:.1f} s")
 
 

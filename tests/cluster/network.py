@@ -48,12 +48,22 @@ def tear_down(layout: Layout, nodes: Sequence[Node]) -> None:
             run(["ip", "link", "delete", _cable(node)], check=False)
             run(["ip", "netns", "delete", node.netns], check=False)
     run(["ip", "link", "delete", BRIDGE], check=False)
-    if NETNS.is_mount() and not list(NETNS.iterdir()):  # `ip netns add` mounts this folder on itself
+    if str(NETNS) in mounts() and not list(NETNS.iterdir()):  # `ip netns add` mounts this folder on itself
         run(["umount", str(NETNS)])
     if layout.sysctls.exists():
         for name, value in json.loads(layout.sysctls.read_text()).items():
             Path("/proc/sys", name).write_text(value)
         layout.sysctls.unlink()
+
+
+def has_netns(node: Node) -> bool:
+    """Whether the node's own network namespace is there."""
+    return node.netns is not None and (NETNS / node.netns).exists()
+
+
+def mounts() -> list[str]:
+    """Every mount point. Not Path.is_mount, which does not see a folder that is mounted on itself."""
+    return [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
 
 
 def _sysctls(layout: Layout) -> None:
@@ -67,7 +77,7 @@ def _sysctls(layout: Layout) -> None:
 
 def _connect(node: Node) -> None:
     """The node's namespace, and a pair of links between it and the machine. Both ends route: nothing is masqueraded."""
-    if not (NETNS / str(node.netns)).exists():
+    if not has_netns(node):
         run(["ip", "netns", "add", str(node.netns)])
     ip = [*node.inside, "ip"]
     if not _exists(["ip"], _cable(node)):
