@@ -18,10 +18,10 @@ from irkit.model.doc import Doc
 from irkit.model.effects import KubeCall, Resource
 from irkit.model.kube import ORIGINALS_ANNOTATION, pointer
 from irkit.model.plans import Drift, Original, Originals
-from irkit.model.refs import NodeRef, PodRef
+from irkit.model.refs import TargetRef
 
-_MAPS = (("metadata", "labels"), ("metadata", "annotations"))
-_NOTE = ("metadata", "annotations", ORIGINALS_ANNOTATION)
+MAPS = (("metadata", "labels"), ("metadata", "annotations"))
+NOTE = ("metadata", "annotations", ORIGINALS_ANNOTATION)
 _NOTE_LIMIT = 8192
 _VALUE_LIMIT = 63
 """Of a label (Kubernetes documentation, "Labels and Selectors")."""
@@ -37,7 +37,7 @@ class Field:
     @property
     def name(self) -> str:
         """How originals, drift and reports name it: `metadata.labels["irkit.dev/case"]`, `spec.unschedulable`."""
-        if self.path[:2] in _MAPS:
+        if self.path[:2] in MAPS:
             return f'{".".join(self.path[:2])}["{self.path[2]}"]'
         return ".".join(self.path)
 
@@ -52,18 +52,19 @@ class Subject:
     """The object whose fields are set."""
 
     resource: Resource
-    ref: PodRef | NodeRef
+    ref: TargetRef
 
-    def patch(self, effect: str, ops: list[Json]) -> KubeCall:
+    def patch(self, effect: str, ops: list[Json], subresource: str = "") -> KubeCall:
         """A patch of it, pinned by uid."""
         return KubeCall(
             name=effect,
             cluster=self.ref.cluster.id,
             verb="patch",
             resource=self.resource,
-            namespace=self.ref.namespace if isinstance(self.ref, PodRef) else "",
+            namespace=getattr(self.ref, "namespace", ""),
             object=self.ref.name,
-            body=[_op("test", ("metadata", "uid"), self.ref.uid), *ops],
+            subresource=subresource,
+            body=[op("test", ("metadata", "uid"), self.ref.uid), *ops],
         )
 
 
@@ -102,21 +103,22 @@ def read_fields(doc: Doc, fields: Sequence[Field], case: str) -> Fields:
             flag = isinstance(one.wanted, bool)
             value = (doc.flag(*one.path) or None) if flag else doc.text(*one.path, limit=_VALUE_LIMIT)
         values.append((one.name, value))
-    note_state, note, saved = _read_note(doc, case)
+    note_state, note, saved = read_note(doc, case)
     return Fields(
         presence="here",
         values=tuple(sorted(values)),
-        maps=tuple(".".join(path) for path in _MAPS if doc.has(*path)),
+        maps=tuple(".".join(path) for path in MAPS if doc.has(*path)),
         note_state=note_state,
         note=note,
         saved=saved,
     )
 
 
-def _read_note(doc: Doc, case: str) -> tuple[Literal["absent", "ours", "foreign"], str, tuple[tuple[str, Json], ...]]:
-    if not doc.has(*_NOTE):
+def read_note(doc: Doc, case: str) -> tuple[Literal["absent", "ours", "foreign"], str, tuple[tuple[str, Json], ...]]:
+    """Irkit's annotation: whose it is, its text, and the first values that it holds."""
+    if not doc.has(*NOTE):
         return "absent", "", ()
-    text = doc.text(*_NOTE)
+    text = doc.text(*NOTE)
     try:
         value = orjson.loads(text) if len(text) <= _NOTE_LIMIT else None
     except orjson.JSONDecodeError:
@@ -128,7 +130,7 @@ def _read_note(doc: Doc, case: str) -> tuple[Literal["absent", "ours", "foreign"
 
 
 def _plain(value: object) -> bool:
-    return value is None or isinstance(value, str | bool)
+    return value is None or isinstance(value, str | int)
 
 
 def clash(fields: Sequence[Field], found: Fields) -> Field | None:
@@ -150,15 +152,15 @@ def set_fields(effect: str, subject: Subject, fields: Sequence[Field], found: Fi
     wanted: dict[tuple[str, ...], Json] = {one.path: one.wanted for one in missing}
     if found.note_state != "foreign":
         kept: dict[str, Json] = dict.fromkeys(one.name for one in missing)
-        wanted[_NOTE] = _note(case, {**kept, **dict(found.saved)})
+        wanted[NOTE] = write_note(case, {**kept, **dict(found.saved)})
     ops: list[Json] = []
-    for path in _MAPS:
+    for path in MAPS:
         inside: dict[str, Json] = {key[-1]: value for key, value in wanted.items() if key[:-1] == path}
         if inside and ".".join(path) not in found.maps:
-            ops += [_op("test", path, None), _op("add", path, inside)]
+            ops += [op("test", path, None), op("add", path, inside)]
             wanted = {key: value for key, value in wanted.items() if key[:-1] != path}
     for where, value in wanted.items():
-        ops += [_op("test", where, (found.note or None) if where == _NOTE else None), _op("add", where, value)]
+        ops += [op("test", where, (found.note or None) if where == NOTE else None), op("add", where, value)]
     return Edit(
         subject.patch(effect, ops),
         tuple(Original(target=subject.ref.key, field=one.name, value=None) for one in missing),
@@ -180,8 +182,8 @@ def take_out(
     for one in mine:
         now, first = values[one.name], originals[subject.ref.key, one.name]
         if now == one.wanted:
-            ops.append(_op("test", one.path, one.wanted))
-            ops.append(_remove(one.path) if first is None else _op("replace", one.path, first))
+            ops.append(op("test", one.path, one.wanted))
+            ops.append(remove(one.path) if first is None else op("replace", one.path, first))
         elif now != first:
             drift.append(Drift(field=one.name, ours=one.wanted, now=now, original=first))
     if drift:
@@ -189,8 +191,8 @@ def take_out(
     rest = {name: value for name, value in found.saved if name not in {one.name for one in mine}}
     if len(rest) < len(found.saved):
         case = orjson.loads(found.note)["case"]
-        ops.append(_op("test", _NOTE, found.note))
-        ops.append(_op("replace", _NOTE, _note(case, rest)) if rest else _remove(_NOTE))
+        ops.append(op("test", NOTE, found.note))
+        ops.append(op("replace", NOTE, write_note(case, rest)) if rest else remove(NOTE))
     return subject.patch(effect, ops) if ops else None
 
 
@@ -204,16 +206,19 @@ def _ours(one: Field, found: Fields) -> bool:
 
 def remove_field(effect: str, subject: Subject, field: Field) -> KubeCall:
     """The patch that takes a field out, if it still is as irkit sets it."""
-    return subject.patch(effect, [_op("test", field.path, field.wanted), _remove(field.path)])
+    return subject.patch(effect, [op("test", field.path, field.wanted), remove(field.path)])
 
 
-def _note(case: str, fields: dict[str, Json]) -> str:
+def write_note(case: str, fields: dict[str, Json]) -> str:
+    """The text of irkit's annotation: the case, and the first value of each field."""
     return canonical({"case": case, "fields": fields}).decode()
 
 
-def _op(op: str, path: tuple[str, ...], value: Json) -> Json:
-    return {"op": op, "path": pointer(*path), "value": value}
+def op(kind: str, path: tuple[str, ...], value: Json) -> Json:
+    """An operation of a JSON Patch that has a value."""
+    return {"op": kind, "path": pointer(*path), "value": value}
 
 
-def _remove(path: tuple[str, ...]) -> Json:
+def remove(path: tuple[str, ...]) -> Json:
+    """The operation that takes a member away."""
     return {"op": "remove", "path": pointer(*path)}

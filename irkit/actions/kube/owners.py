@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from irkit.actions.kube.objects import NAME_LIMIT, UID_LIMIT, make
+from irkit.actions.kube.objects import NAME_LIMIT, UID_LIMIT, living, make
 from irkit.model.doc import Doc
-from irkit.model.kube import CONTROLLERS, PODS
+from irkit.model.kube import CONTROLLERS, JOBS, PODS, REPLICA_SETS
 from irkit.model.ports import KubeReader
 from irkit.model.refs import ClusterRef, PodRef, WorkloadRef
 
@@ -76,6 +76,23 @@ def siblings(kube: KubeReader, pod: PodRef, owners: tuple[WorkloadRef, ...]) -> 
         if _controller_uid(other) in family and (ref := pod_ref(pod.cluster, other)).uid != pod.uid
     }
     return tuple(sorted(found.values(), key=lambda ref: ref.name))
+
+
+_BETWEEN = {"Deployment": REPLICA_SETS, "CronJob": JOBS}
+"""What stands between a controller and its pods, where anything does."""
+
+
+def pods_of(kube: KubeReader, workload: WorkloadRef) -> tuple[Doc, ...]:
+    """The living pods that a workload controls, directly or through its ReplicaSets or Jobs; by name."""
+    family, between = {workload.uid}, _BETWEEN.get(workload.type)
+    if between is not None:
+        family |= {
+            made.text("metadata", "uid", limit=UID_LIMIT)
+            for made in kube.list(between, workload.namespace).items
+            if _controller_uid(made) == workload.uid
+        }
+    found = [pod for pod in kube.list(PODS, workload.namespace).items if living(pod) and _controller_uid(pod) in family]
+    return tuple(sorted(found, key=lambda pod: pod.text("metadata", "name", limit=NAME_LIMIT)))
 
 
 def _controller_uid(doc: Doc) -> str:
