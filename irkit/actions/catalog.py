@@ -25,14 +25,14 @@ class Catalog:
 
     @classmethod
     def builtin(cls) -> Catalog:
-        """Every action folder below `kube` and `evidence`: a package that exposes `ACTION`."""
+        """Every action folder below `kube` and `evidence`: a package with `ACTION`. Others are shared code."""
         modules = (
-            module.name
+            importlib.import_module(module.name)
             for package in (kube, evidence)
             for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}.")
             if module.ispkg
         )
-        return cls.of(*(importlib.import_module(name).ACTION for name in modules))
+        return cls.of(*(module.ACTION for module in modules if hasattr(module, "ACTION")))
 
     @classmethod
     def of(cls, *actions: AnyAction) -> Catalog:

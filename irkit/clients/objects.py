@@ -119,6 +119,14 @@ class DirectoryEvidence:
         if hashed.hexdigest() != found.sha256:
             raise _corrupt(key, "is not the bytes that were stored")
 
+    def content(self, key: str, limit: int) -> bytes:
+        """A small artefact, whole. Raises JournalCorrupt, and JournalError where there is none or it is too large."""
+        found = self.find(key)
+        if found is not None and found.size > limit:
+            msg = f"artefact {key} has {found.size} bytes, more than {limit}"
+            raise JournalError(msg)
+        return b"".join(self.read(key))
+
     @staticmethod
     def _torn(path: Path, key: str) -> Artefact | None:
         with reported(f"artefact {key} cannot be read"):

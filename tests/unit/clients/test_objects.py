@@ -174,6 +174,15 @@ def test_bytes_without_a_manifest_are_torn_and_are_adopted_if_they_are_the_same(
     assert evidence.put(store(b"x"), [b"x"]).size == 1
 
 
+def test_a_small_artefact_is_read_whole_and_a_large_one_is_not(evidence: DirectoryEvidence) -> None:
+    evidence.put(store(b"small"), [b"small"])
+    assert evidence.content(KEY, 5) == b"small"
+    with pytest.raises(JournalError, match="5 bytes, more than 4"):
+        evidence.content(KEY, 4)
+    with pytest.raises(JournalError, match="no artefact"):
+        evidence.content("other", 4)
+
+
 def test_a_torn_part_is_left_alone(evidence: DirectoryEvidence, tmp_path: Path) -> None:
     folder = tmp_path / "case" / "artefacts" / "IR-1" / "export"
     folder.mkdir(parents=True)

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"runtime"
+	"time"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// How long ended connections may take to leave the table.
+const settle = 500 * time.Millisecond
+
+const stateEstablished = 1 // TCP_ESTABLISHED of the kernel's include/net/tcp_states.h
+
+// cut ends what a new policy lets live: the pod's sockets, which sends a reset to both ends where the policy lets it
+// pass, and the connection tracking entries of its addresses, by which most engines recognise what to let through.
+func cut(args []string) ([]string, error) {
+	pod := os.Getenv("IRKIT_NETNS_OF")
+	if pod == "" {
+		return nil, fmt.Errorf("IRKIT_NETNS_OF names no pod")
+	}
+	addresses := make([]netip.Addr, len(args))
+	for i, arg := range args {
+		address, err := netip.ParseAddr(arg)
+		if err != nil {
+			return nil, fmt.Errorf("%q is no IP", arg)
+		}
+		addresses[i] = address
+	}
+	before, err := established(pod)
+	if err != nil {
+		return nil, err
+	}
+	lines := []string{fmt.Sprintf("before %d", len(before))}
+	// Sockets first: while their entries are there, their resets pass and tell the other end.
+	destroyed, refused := destroy(pod, before)
+	lines = append(lines, fmt.Sprintf("destroyed %d", destroyed))
+	if refused != nil {
+		lines = append(lines, "destroy failed")
+	}
+	entries, err := forget(addresses)
+	if err != nil {
+		lines = append(lines, "conntrack failed")
+	} else {
+		lines = append(lines, fmt.Sprintf("conntrack %d", entries))
+	}
+	time.Sleep(settle)
+	left, err := established(pod)
+	if err != nil {
+		return lines, err
+	}
+	lines = append(lines, fmt.Sprintf("left %d", len(left)))
+	for _, socket := range left {
+		lines = append(lines, fmt.Sprintf("left-to %s:%d", socket.ID.Destination, socket.ID.DestinationPort))
+	}
+	return lines, nil
+}
+
+// forget deletes the connection tracking entries from and to these addresses, in this network namespace: the node's.
+func forget(addresses []netip.Addr) (uint, error) {
+	var total uint
+	for _, address := range addresses {
+		family := netlink.InetFamily(unix.AF_INET)
+		if address.Is6() {
+			family = unix.AF_INET6
+		}
+		filter := &netlink.ConntrackFilter{}
+		if err := filter.AddIP(netlink.ConntrackOrigSrcIP, net.IP(address.AsSlice())); err != nil {
+			return total, err
+		}
+		other := &netlink.ConntrackFilter{}
+		if err := other.AddIP(netlink.ConntrackOrigDstIP, net.IP(address.AsSlice())); err != nil {
+			return total, err
+		}
+		reply := &netlink.ConntrackFilter{} // behind a Service the pod is only the reply's source
+		if err := reply.AddIP(netlink.ConntrackReplySrcIP, net.IP(address.AsSlice())); err != nil {
+			return total, err
+		}
+		count, err := netlink.ConntrackDeleteFilters(netlink.ConntrackTable, family, filter, other, reply)
+		total += count
+		if err != nil {
+			return total, err
+		}
+	}
+	return total, nil
+}
+
+// established lists the pod's established TCP connections, loopback ones left out.
+func established(pod string) ([]*netlink.Socket, error) {
+	var found []*netlink.Socket
+	err := inside(pod, func() error {
+		for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
+			sockets, err := netlink.SocketDiagTCP(family)
+			if err != nil {
+				return err
+			}
+			for _, socket := range sockets {
+				if socket.State == stateEstablished && !socket.ID.Destination.IsLoopback() {
+					found = append(found, socket)
+				}
+			}
+		}
+		return nil
+	})
+	return found, err
+}
+
+func destroy(pod string, sockets []*netlink.Socket) (int, error) {
+	count := 0
+	var failed error
+	err := inside(pod, func() error {
+		for _, socket := range sockets {
+			local := &net.TCPAddr{IP: socket.ID.Source, Port: int(socket.ID.SourcePort)}
+			remote := &net.TCPAddr{IP: socket.ID.Destination, Port: int(socket.ID.DestinationPort)}
+			if err := netlink.SocketDestroy(local, remote); err != nil {
+				failed = err // CONFIG_INET_DIAG_DESTROY is not in every kernel
+				continue
+			}
+			count++
+		}
+		return nil
+	})
+	if err != nil {
+		return count, err
+	}
+	return count, failed
+}
+
+// inside runs on a thread of its own in the pod's network namespace; the thread ends with it.
+func inside(pod string, work func() error) error {
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		if err := enterNetwork(pod); err != nil {
+			done <- err
+			return
+		}
+		done <- work()
+	}()
+	return <-done
+}

@@ -1,0 +1,128 @@
+"""kube.probe_pod: try whether a pod is really cut off, from where the truth is, and keep what was seen as evidence.
+
+Two short-lived pods of irkit's tools: one without any privilege, like any other pod of the cluster, tries new
+connections into the pod (a node is no place for that: policies let the kubelet pass); one on the pod's node enters its
+network namespace and tries new connections out. Both are deleted again.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from irkit.actions.api import ActionSpec, Defaults
+from irkit.actions.kube.objects import absent, access
+from irkit.actions.kube.probe_pod.facts import Facts, destinations, observe, place
+from irkit.actions.kube.probe_pod.judge import EGRESS, INGRESS, Outputs, judge, outputs
+from irkit.actions.kube.tools import Image, NamespaceName, clear_away, end_tools, keep_report, run_tool
+from irkit.model.base import Model
+from irkit.model.effects import Access, KubeCall, Mark
+from irkit.model.kube import NETWORK_POLICIES, PODS, SERVICES
+from irkit.model.plans import Change, Impact, Originals, Plan, Receipts, Settled, Verdict, Wait
+from irkit.model.ports import Reader
+from irkit.model.refs import PodRef
+
+_COMMAND = "/irkit/connect"
+
+
+class Params(Model):
+    """`image` holds irkit's tools; without one nothing can be tried.
+
+    `controls` are pods that should stay reachable, siblings best: where they answer on a port, silence of the pod on
+    the same port means something. `ports` are tried beside those that the pod declares. `namespace` is where the tool
+    pods run ("": the pod's own). `helper` allows the privileged one on the node; without it nothing is known of egress.
+    """
+
+    pod: PodRef
+    image: Image = ""
+    controls: tuple[PodRef, ...] = ()
+    ports: tuple[Annotated[int, Field(ge=1, le=65535)], ...] = ()
+    namespace: NamespaceName = ""
+    helper: bool = True
+
+
+class ProbePod(Defaults):
+    """Runs the tools, keeps their report under the circumstances that it was made in, removes them."""
+
+    spec = ActionSpec(
+        id="kube.probe_pod",
+        version=1,
+        title="Try whether a pod is cut off",
+        purpose="probe",
+        params=Params,
+        outputs=Outputs,
+        reads=(*access(PODS, "get", "list"), *access(NETWORK_POLICIES, "list"), *access(SERVICES, "get")),
+        writes=(
+            *access(PODS, "create", "delete"),
+            Access(plane="evidence", group="", resource="artefacts", verb="create"),
+        ),
+        risk="reversible",
+        example="pod: ${inputs.pod}\nimage: registry.example/irkit-tools:1",
+    )
+
+    def target(self, p: Params) -> PodRef:
+        """The pod."""
+        return p.pod
+
+    def scope(self, p: Params) -> str:
+        """The pod's uid."""
+        return p.pod.uid or p.pod.path
+
+    def locks(self, p: Params) -> tuple[str, ...]:
+        """The pod: nobody changes its policies or labels while it is looked at."""
+        return (p.pod.key,)
+
+    def observe(self, p: Params, mark: Mark, reader: Reader) -> Facts:
+        """The pod's addresses, what controls it has, the tool pods, and the report if it was kept."""
+        return observe(p, mark, reader)
+
+    def plan(self, p: Params, mark: Mark, facts: Facts, mine: Receipts) -> Plan:  # noqa: ARG002 -- the port's
+        """Run the tools, wait for them, keep their report, remove them, judge."""
+        pod = p.pod
+        leftovers = end_tools(mark, p.namespace or pod.namespace, facts.runs)
+        if facts.report is not None:
+            if leftovers:
+                return Change(leftovers, "the report is kept; the tool pods are not needed any more")
+            seen = judge(facts.report)
+            return Settled(f"kept as {facts.key}", seen.verdict, outputs(facts.key, seen))
+        if facts.presence != "here":
+            return absent(pod, facts.presence)
+        if not p.image:
+            why = "no image of irkit's tools is configured (tools.image in irkit.yaml), so nobody could try"
+            return Settled(f"{pod} was not probed", Verdict.unproven(why))
+        if facts.host_network:
+            why = f"{pod} is in its node's network: its connections are the node's"
+            return Settled(f"{pod} was not probed", Verdict.unproven(why))
+        wanted = (INGRESS, EGRESS) if p.helper else (INGRESS,)
+        missing = [purpose for purpose in wanted if purpose not in facts.runs]
+        if missing:
+            effects = tuple(_run(p, mark, facts, purpose) for purpose in missing)
+            return Change(effects, f"nobody has tried whether {pod} is cut off as it is now", _impact(p, facts))
+        if not all(run.over for run in facts.runs.values()) or facts.spooled is None:
+            return Wait(1, "the tool pods are trying connections")
+        return Change((keep_report(facts.key, facts.spooled), *leftovers), "the tool pods have ended")
+
+    def undo(self, p: Params, mark: Mark, originals: Originals, facts: Facts, mine: Receipts) -> Plan:  # noqa: ARG002 -- the port's
+        """Remove tool pods that a crash or an abort left behind; the report is evidence and stays."""
+        return clear_away(mark, p.namespace or p.pod.namespace, facts.runs)
+
+
+def _run(p: Params, mark: Mark, facts: Facts, purpose: str) -> KubeCall:
+    return run_tool(mark, purpose, p.image, place(p, facts, purpose), (_COMMAND, *destinations(facts, purpose)))
+
+
+def _impact(p: Params, facts: Facts) -> tuple[Impact, ...]:
+    tried = len(destinations(facts, INGRESS))
+    plain = Impact(
+        who=f"pods of {place(p, facts, INGRESS).namespace}", what=f"one more for seconds: {tried} connections"
+    )
+    if not p.helper:
+        return (plain,)
+    helper = Impact(
+        who=f"node {facts.node}", what="a helper with the node's processes in sight runs for seconds", warn=True
+    )
+    return (plain, helper)
+
+
+ACTION = ProbePod()

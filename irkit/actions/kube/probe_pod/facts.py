@@ -1,0 +1,124 @@
+"""What a probe needs to know: addresses to try, others to compare with, and how far the tool pods are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from irkit.actions.kube.objects import NAME_LIMIT, Presence, find
+from irkit.actions.kube.pods import endpoints, is_ip, join, may_forge, port_of, ready, serving
+from irkit.actions.kube.probe_pod.judge import EGRESS, INGRESS
+from irkit.actions.kube.proofs import Report, circumstances, kept_report, report_bytes
+from irkit.actions.kube.tools import Place, Run, find_runs
+from irkit.model.base import Json
+from irkit.model.effects import Mark
+from irkit.model.kube import CASE_LABEL, NETWORK_POLICIES, PODS, SERVICES
+from irkit.model.ports import KubeReader, Reader, Spooled
+from irkit.model.refs import PodRef
+
+if TYPE_CHECKING:
+    from irkit.actions.kube.probe_pod import Params
+
+_CONTROLS = 5
+"""More siblings prove nothing more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """`targets` are the pod's own addresses with ports, `controls` those of others that should answer.
+
+    `serving` are the targets whose port the kubelet has found answering by a readiness probe. `forgeable`: the
+    pod's own processes could fake what is seen from inside its network.
+    """
+
+    presence: Presence
+    key: str = ""
+    report: Report | None = None
+    runs: Mapping[str, Run] = field(default_factory=dict)
+    targets: tuple[str, ...] = ()
+    controls: tuple[str, ...] = ()
+    serving: tuple[str, ...] = ()
+    node: str = ""
+    host_network: bool = False
+    forgeable: bool = False
+    spooled: Spooled | None = None
+
+
+def place(p: Params, facts: Facts, purpose: str) -> Place:
+    """Where the tool of this purpose runs."""
+    namespace = p.namespace or p.pod.namespace
+    if purpose == EGRESS:
+        return Place(namespace, facts.node, p.pod.uid)
+    return Place(namespace)
+
+
+def destinations(facts: Facts, purpose: str) -> tuple[str, ...]:
+    """What the tool of this purpose tries: into the pod, with the controls beside; out of it, to the controls."""
+    return (*facts.targets, *facts.controls) if purpose == INGRESS else facts.controls
+
+
+def observe(p: Params, mark: Mark, reader: Reader) -> Facts:
+    """Read them; spool the report once all tools have ended. The pod may be gone: its tool pods may not."""
+    kube = reader.kube(p.pod.cluster)
+    runs, _ = find_runs(kube, p.namespace or p.pod.namespace, mark)
+    presence, doc = find(kube, PODS, p.pod)
+    if doc is None:
+        return Facts(presence, runs=runs)
+    labels = doc.labels("metadata", "labels")
+    now = circumstances(kube.list(NETWORK_POLICIES, p.pod.namespace).items, labels)
+    key = proof_key(p.pod, now)
+    targets, answering = endpoints(doc, p.ports), serving(doc)
+    facts = Facts(
+        presence,
+        key,
+        kept_report(reader.evidence, key),
+        runs,
+        targets=targets,
+        controls=_controls(kube, p, targets),
+        serving=tuple(one for one in targets if port_of(one) in answering),
+        node=doc.text("spec", "nodeName", default="", limit=NAME_LIMIT),
+        host_network=doc.flag("spec", "hostNetwork", default=False),
+        forgeable=may_forge(doc),
+    )
+    if facts.report is not None or not runs or not all(run.over for run in runs.values()):
+        return facts
+    return _with_report(facts, p, mark, reader)
+
+
+def proof_key(pod: PodRef, now: str) -> str:
+    """Where the proof of this pod under these circumstances is kept."""
+    return f"probes/{pod.uid}-{now}.json"
+
+
+def _with_report(facts: Facts, p: Params, mark: Mark, reader: Reader) -> Facts:
+    told: dict[str, Json] = {
+        "controls": list(facts.controls),
+        "forgeable": facts.forgeable,
+        "helper": p.helper,
+        "serving": list(facts.serving),
+        "targets": list(facts.targets),
+    }
+    said = {purpose: (run.lines, run.why) for purpose, run in facts.runs.items()}
+    about = {"cluster": p.pod.cluster.id, "case": mark.case, "pod": p.pod.path, "uid": p.pod.uid}
+    data = report_bytes(about, told, said)
+    return Facts(
+        facts.presence, facts.key, None, facts.runs, facts.targets, facts.controls, facts.serving, facts.node,
+        facts.host_network, facts.forgeable, reader.spool(f"probe-{mark.short}", [data]),
+    )  # fmt: skip
+
+
+def _controls(kube: KubeReader, p: Params, targets: tuple[str, ...]) -> tuple[str, ...]:
+    """Siblings on the pod's own ports, and the API server's Service: any pod may call that."""
+    ports = {port_of(one) for one in targets}
+    found: list[str] = []
+    for ref in p.controls[:_CONTROLS]:
+        presence, doc = find(kube, PODS, ref)
+        if presence != "here" or doc is None or CASE_LABEL in doc.labels("metadata", "labels") or not ready(doc):
+            continue
+        found += [one for one in endpoints(doc, ports) if port_of(one) in ports]
+    service = kube.get(SERVICES, "kubernetes", "default")
+    if service is not None:
+        ip = service.text("spec", "clusterIP", default="", limit=64)
+        found += [join(ip, port.integer("port")) for port in service.each("spec", "ports") if is_ip(ip)]
+    return tuple(sorted(set(found)))

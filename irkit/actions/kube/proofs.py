@@ -1,0 +1,94 @@
+"""What was tried against a pod's isolation, kept as an artefact, and under which circumstances it was.
+
+A proof counts for exactly the policies and labels that it was made under: its key holds their digest. Where somebody
+changes either, the proof is another one, and has to be made anew.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import orjson
+
+from irkit.actions.kube.netpol import Selector
+from irkit.actions.kube.objects import UID_LIMIT
+from irkit.errors import Malformed
+from irkit.model.base import Json, digest
+from irkit.model.doc import Doc
+from irkit.model.ports import EvidenceReader
+
+REPORT_LIMIT = 64 * 1024
+_ADDRESS = re.compile(r"(?:[0-9.]{7,15}|\[[0-9a-f:.]{2,45}\]):[0-9]{1,5}", re.ASCII)
+_COUNT = re.compile(r"[0-9]{1,9}", re.ASCII)
+
+End = Literal["open", "refused", "timeout", "failed"]
+_ENDS: dict[str, End] = {"open": "open", "refused": "refused", "timeout": "timeout"}
+
+
+def circumstances(policies: Iterable[Doc], labels: Mapping[str, str]) -> str:
+    """Ten hex digits for the policies that select a pod with these labels, in their present form, and its labels.
+
+    An API server raises `metadata.generation` with every change of a NetworkPolicy's spec.
+    """
+    selecting = sorted(
+        f"{doc.text('metadata', 'uid', limit=UID_LIMIT)} {doc.integer('metadata', 'generation', default=0)}"
+        for doc in policies
+        if Selector.read(doc.part("spec", "podSelector")).matches(labels)
+    )
+    return digest({"policies": list[Json](selecting), "labels": dict(sorted(labels.items()))})[:10]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What is in a proof's artefact: results by address, and the connections that were seen, or -1."""
+
+    ends: Mapping[str, Mapping[str, End]]
+    counts: Mapping[str, int]
+    errors: Mapping[str, str]
+    facts: Mapping[str, Json]
+
+
+def report_bytes(
+    pod: Mapping[str, str], facts: Mapping[str, Json], runs: Mapping[str, tuple[tuple[str, ...], str]]
+) -> bytes:
+    """The artefact: what was asked, and what each tool said, word for word."""
+    said: dict[str, Json] = {
+        purpose: {"lines": list(lines), "error": why} for purpose, (lines, why) in sorted(runs.items())
+    }
+    return orjson.dumps({"pod": dict(pod), "facts": dict(facts), "said": said}, option=orjson.OPT_SORT_KEYS) + b"\n"
+
+
+def read_report(data: bytes, key: str) -> Report:
+    """What an artefact says. Lines of any other form than a tool's are left out. Raises Malformed."""
+    try:
+        doc = Doc(orjson.loads(data), f"artefact {key}")
+    except orjson.JSONDecodeError:
+        what = f"artefact {key}"
+        raise Malformed(what, "", "JSON", "something else") from None
+    ends: dict[str, dict[str, End]] = {}
+    counts: dict[str, int] = {}
+    errors: dict[str, str] = {}
+    for purpose in doc.part("said").raw:
+        said = doc.part("said", purpose)
+        ends[purpose] = {}
+        for line in said.texts("lines"):
+            first, _, rest = line.partition(" ")
+            if _ADDRESS.fullmatch(first):
+                ends[purpose][first] = _ENDS.get(rest, "failed")
+            elif _COUNT.fullmatch(rest):
+                counts[f"{purpose}.{first}"] = int(rest)
+        why = said.text("error", default="")
+        if why:
+            errors[purpose] = why
+    return Report(ends, counts, errors, doc.part("facts").raw)
+
+
+def kept_report(evidence: EvidenceReader, key: str) -> Report | None:
+    """The report at this key, if it is there and whole."""
+    found = evidence.find(key)
+    if found is None or not found.complete:
+        return None
+    return read_report(evidence.content(key, REPORT_LIMIT), key)
