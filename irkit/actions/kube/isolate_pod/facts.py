@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from irkit.actions.kube.fields import Fields, label, read_fields
 from irkit.actions.kube.isolate_pod.policy import policy_name
-from irkit.actions.kube.netpol import Policy, Selector
+from irkit.actions.kube.netpol import Opening, Pod, Policy, Selector, openings
 from irkit.actions.kube.objects import FARGATE_LABEL, NAME_LIMIT, find, living
 from irkit.actions.kube.owners import pod_ref
 from irkit.model.effects import Mark
@@ -20,7 +20,8 @@ class Facts:
     """`policies` are those that select the pod, its case label included, and irkit's own.
 
     `others` are the other living pods of the namespace with the case's label, by name and key; `services` those
-    that select the pod. `as_of` is the cluster's time of the list of policies.
+    that select the pod. `openings` is what the union of policies lets through at the pod once it bears the label.
+    `as_of` is the cluster's time of the list of policies.
     """
 
     fields: Fields
@@ -30,6 +31,7 @@ class Facts:
     policies: tuple[Policy, ...] = ()
     others: tuple[tuple[str, str], ...] = ()
     services: tuple[str, ...] = ()
+    openings: tuple[Opening, ...] = ()
     as_of: str = ""
 
     def policy(self, name: str) -> Policy | None:
@@ -49,6 +51,7 @@ def observe(pod: PodRef, mark: Mark, reader: Reader) -> Facts:
     policies = [
         one for one in map(Policy.read, listing.items) if one.name == policy_name(mark) or one.selector.matches(after)
     ]
+    seen = None if doc is None else replace(Pod.read(doc), labels=tuple(sorted(after.items())))
     marked = kube.list(PODS, pod.namespace, {CASE_LABEL: mark.case}).items
     others = [
         (other.name, other.key)
@@ -68,5 +71,6 @@ def observe(pod: PodRef, mark: Mark, reader: Reader) -> Facts:
         policies=tuple(sorted(policies, key=lambda one: one.name)),
         others=tuple(sorted(others)),
         services=tuple(sorted(services)),
+        openings=() if seen is None else openings(seen, policies),
         as_of=listing.as_of,
     )

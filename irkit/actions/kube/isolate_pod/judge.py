@@ -7,7 +7,7 @@ import hashlib
 from irkit.actions.kube.fields import Field, clash, label
 from irkit.actions.kube.isolate_pod.facts import Facts
 from irkit.actions.kube.labelling import held_elsewhere
-from irkit.actions.kube.netpol import openings
+from irkit.actions.kube.netpol import in_words
 from irkit.model.effects import Mark
 from irkit.model.kube import CASE_LABEL
 from irkit.model.plans import Drift, Impact, Refuse, Verdict
@@ -49,7 +49,7 @@ def impossible(pod: PodRef, mark: Mark, facts: Facts) -> Refuse | None:
 
 def verdict(facts: Facts) -> Verdict:
     """Leaky where another policy allows something; else unproven, for nobody looked at the traffic."""
-    found = openings(facts.policies, dict(facts.labels))
+    found = in_words(facts.openings)
     return Verdict.leaky("; ".join(found)) if found else Verdict.unproven(UNPROVEN)
 
 

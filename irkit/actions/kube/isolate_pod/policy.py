@@ -81,8 +81,8 @@ def differences(found: Policy, mark: Mark) -> tuple[Drift, ...]:
         pairs.append(("spec.podSelector", f"{CASE_LABEL}={mark.case}", "another selector"))
     pairs += [
         ("spec.policyTypes", list(_TYPES), list(found.types)),
-        ("spec.ingress", "no rule", _rules(found.ingress)),
-        ("spec.egress", "no rule", _rules(found.egress)),
+        ("spec.ingress", "no rule", _rules(len(found.ingress))),
+        ("spec.egress", "no rule", _rules(len(found.egress))),
     ]
     return tuple(Drift(field=name, ours=ours, now=now, original=None) for name, ours, now in pairs if ours != now)
 
