@@ -9,6 +9,7 @@ from irkit.model.base import Model
 from irkit.model.effects import Mark, Resource
 from irkit.model.kube import (
     CLUSTER_ROLE_BINDINGS,
+    CRON_JOBS,
     DEPLOYMENTS,
     EVENTS,
     NETWORK_POLICIES,
@@ -20,12 +21,31 @@ from irkit.model.kube import (
     SERVICE_ACCOUNTS,
     SERVICES,
 )
-from irkit.model.refs import ClusterRef, NodeRef, PodRef
+from irkit.model.refs import ClusterRef, NodeRef, PodRef, WorkloadRef
 from tests.support.action_cases import CASE, AnyAction
 
 CLUSTER = ClusterRef(id="arn:aws:eks:eu-west-1:111122223333:cluster/prod-eu")
 POD = PodRef(cluster=CLUSTER, namespace="shop", name="web-1", uid="p-1")
 NODE = NodeRef(cluster=CLUSTER, name="node-1", uid="n-1")
+WORKLOAD = WorkloadRef(cluster=CLUSTER, namespace="shop", type="Deployment", name="web", uid="d-1")
+CRON_JOB = WorkloadRef(cluster=CLUSTER, namespace="shop", type="CronJob", name="nightly", uid="c-1")
+OTHERWISE: dict[str, dict[str, Any]] = {
+    "kube.label_node": {"node": NODE, "labels": {"team": "blue"}},
+    "kube.suspend_cronjob": {"cronjob": CRON_JOB},
+}
+"""Arguments of actions that are not about one pod or one node alone; the first is the target."""
+
+
+def arguments(action: AnyAction) -> dict[str, Any]:
+    """What each action is tried with."""
+    subject = {"node": NODE} if "node" in action.spec.params.model_fields else {"pod": POD}
+    return dict(OTHERWISE.get(action.spec.id, subject))
+
+
+def target(action: AnyAction) -> tuple[str, dict[str, Any]]:
+    """The name and the JSON form of the parameter that an action is about."""
+    name, ref = next(iter(arguments(action).items()))
+    return name, ref.dump()
 
 
 def meta(name: str, uid: str, owner: tuple[str, str, str] | None = None, **more: Any) -> dict[str, Any]:
@@ -58,6 +78,7 @@ def shop() -> dict[Resource, list[dict[str, Any]]]:
             {"metadata": meta("cart", "rs-9", ("Deployment", "cart", "d-9"))},
         ],
         DEPLOYMENTS: [{"metadata": meta("web", "d-1")}, {"metadata": meta("cart", "d-9")}],
+        CRON_JOBS: [{"metadata": meta("nightly", "c-1"), "spec": {"schedule": "0 3 * * *", "suspend": False}}],
         NODES: [{"metadata": {"name": "node-1", "uid": "n-1", "labels": {"zone": "a"}}, "spec": {}}],
         SERVICE_ACCOUNTS: [{"metadata": meta("web", "sa-1")}, {"metadata": meta("default", "sa-0")}],
         SERVICES: [

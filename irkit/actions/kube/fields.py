@@ -130,7 +130,7 @@ def read_note(doc: Doc, case: str) -> tuple[Literal["absent", "ours", "foreign"]
 
 
 def _plain(value: object) -> bool:
-    return value is None or isinstance(value, str | int)
+    return value is None or isinstance(value, str | bool)
 
 
 def clash(fields: Sequence[Field], found: Fields) -> Field | None:

@@ -17,7 +17,7 @@ from irkit.model.kube import CASE_LABEL, DOMAIN
 from irkit.model.plans import Change, Impact, Originals, Plan, Receipts, Refuse, Settled, Verdict
 from irkit.model.ports import Reader
 from irkit.model.records import CaseId
-from irkit.model.refs import NodeRef, PodRef
+from irkit.model.refs import NodeRef, PodRef, TargetRef
 
 _PREFIX = r"([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?"
 _WORD = r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?"
@@ -111,7 +111,7 @@ def _already(ref: PodRef | NodeRef, mine: Receipts) -> str:
     return f"{ref} carries the labels" if mine else f"{ref} carried the labels already; undo leaves them"
 
 
-def held_elsewhere(ref: PodRef | NodeRef, held: ObjectField, now: object) -> Refuse:
+def held_elsewhere(ref: TargetRef, held: ObjectField, now: object) -> Refuse:
     """The refusal to replace a label's value that somebody else set. Shows the value only where it is a case."""
     if held == label(CASE_LABEL, str(held.wanted)):
         other = f"case {now}" if is_case(now) else "something that is no case"

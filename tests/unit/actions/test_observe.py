@@ -34,16 +34,14 @@ from irkit.model.kube import (
 )
 from irkit.model.plans import Change, Receipts, Refuse, Settled
 from irkit.model.ports import Artefact
+from tests.support import action_shop
 from tests.support.action_cases import CASE, AnyAction
-from tests.support.action_shop import CLUSTER, NODE, POD, mark_for, meta, shop
+from tests.support.action_shop import CLUSTER, CRON_JOB, NODE, POD, WORKLOAD, mark_for, meta, shop
 from tests.support.memory import AS_OF, MemoryKube, MemoryReader
 
 CATALOG = Catalog.builtin()
 World = dict[Resource, list[Any]]
-ARGUMENTS: dict[str, dict[str, Any]] = {
-    "kube.cordon_node": {"node": NODE},
-    "kube.label_node": {"node": NODE, "labels": {"team": "blue"}},
-}
+PINNED = {one.uid for one in (POD, NODE, WORKLOAD, CRON_JOB)}
 
 
 def look(action_id: str, world: World, **arguments: Any) -> Any:
@@ -53,13 +51,13 @@ def look(action_id: str, world: World, **arguments: Any) -> Any:
 
 def observed(action_id: str, reader: MemoryReader, **arguments: Any) -> Any:
     action = CATALOG.need(action_id)
-    params, mark = mark_for(action, **(arguments or ARGUMENTS.get(action_id, {"pod": POD})))
+    params, mark = mark_for(action, **(arguments or action_shop.arguments(action)))
     return action.observe(params, mark, DeclaredReader(reader, action.spec))
 
 
 def planned(action_id: str, world: World, **arguments: Any) -> Any:
     action = CATALOG.need(action_id)
-    params, mark = mark_for(action, **(arguments or ARGUMENTS.get(action_id, {"pod": POD})))
+    params, mark = mark_for(action, **(arguments or action_shop.arguments(action)))
     return action.plan(params, mark, look(action_id, world, **arguments), Receipts())
 
 
@@ -325,8 +323,8 @@ def test_delete_sees_what_holds_a_pod_and_who_starts_another() -> None:
 @pytest.mark.parametrize("action", list(CATALOG), ids=lambda action: action.spec.id)
 def test_another_object_under_the_name_is_never_taken_for_the_target(action: AnyAction) -> None:
     world = shop()
-    world[PODS][0]["metadata"]["uid"] = "p-77"
-    world[NODES][0]["metadata"]["uid"] = "n-77"
+    for doc in (one for items in world.values() for one in items if one["metadata"]["uid"] in PINNED):
+        doc["metadata"]["uid"] += "7"
 
     plan = planned(action.spec.id, world)
 
@@ -344,8 +342,7 @@ def test_every_write_is_pinned_to_the_uid(action: AnyAction) -> None:
     for effect in plan.effects if isinstance(plan, Change) else ():
         if isinstance(effect, KubeCall) and effect.verb == "patch":
             assert isinstance(effect.body, list)
-            uid = POD.uid if effect.resource == PODS else NODE.uid
-            assert effect.body[0] == {"op": "test", "path": "/metadata/uid", "value": uid}
+            assert effect.body[0] in [{"op": "test", "path": "/metadata/uid", "value": uid} for uid in PINNED]
 
 
 def turned(value: Any) -> Any:
@@ -374,7 +371,7 @@ def test_facts_and_plans_do_not_depend_on_the_order_of_answers(action: AnyAction
     for one in (world[PODS][0], world[NODES][0]):
         one["metadata"]["annotations"] = {ORIGINALS_ANNOTATION: json.dumps(note)}
     labels = {"tier": "x", "team": "blue"} if action.spec.id.startswith("kube.label") else {}
-    subject: dict[str, Any] = {"node": NODE} if "node" in action.spec.params.model_fields else {"pod": POD}
+    subject = action_shop.arguments(action)
     given = [{**subject, "labels": one} if labels else subject for one in (labels, dict(reversed(labels.items())))]
 
     there = look(action.spec.id, world, **given[0])
