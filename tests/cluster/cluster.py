@@ -34,6 +34,8 @@ def up(layout: Layout, settings: Settings) -> None:
     if before is not None and before.nodes > settings.nodes:
         msg = f"the cluster runs with {before.nodes} nodes; to have {settings.nodes}, take it down first"
         raise Failed(msg)
+    if before is not None:  # they are only ever added
+        settings = settings.but(fake_nodes=max(before.fake_nodes, settings.fake_nodes))
     for folder in (layout.state, layout.logs, layout.pids):
         folder.mkdir(parents=True, exist_ok=True, mode=0o755)
     nodes = layout.nodes(settings)
@@ -65,6 +67,9 @@ def enforce(layout: Layout, settings: Settings, before: Settings | None) -> None
             node.stop_agent(layout, processes, one, open_up=not settings.agent)
         if settings.agent:
             node.start_agent(layout, processes, one, settings)
+    for one in layout.nodes(settings) if settings.agent else []:
+        log = layout.logs / f"netpol-{one.number}.log"
+        until(f"policies in force on {one.name}", 20, node.agent_status(one).exists, logs=log)
     settings.save(layout.settings)
 
 

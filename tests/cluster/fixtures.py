@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -17,6 +18,7 @@ def cluster(_only_this_machine: set[str]) -> Iterator[Cluster]:
     except NoCluster as missing:
         pytest.fail(str(missing), pytrace=False)
     _only_this_machine.add(found.host)
+    _only_this_machine.update(str(one[4][0]) for one in socket.getaddrinfo(found.host, None))
     yield found
     found.close()
 

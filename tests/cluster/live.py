@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import yaml
 
@@ -91,7 +92,7 @@ class Cluster:
     @property
     def host(self) -> str:
         """The API server's name or address."""
-        return self.api.server.partition("//")[2].rpartition(":")[0]
+        return str(urlsplit(self.api.server).hostname)
 
     def close(self) -> None:
         for api in self._apis.values():

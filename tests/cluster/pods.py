@@ -17,6 +17,7 @@ from tests.cluster.images import BUSYBOX
 from tests.cluster.layout import HERE
 
 Json = dict[str, Any]
+PULLED = "busybox:1.37"  # on a cluster of your own, unless IRKIT_TEST_IMAGE names another one
 PORT = 8080
 ECHO = 7777  # where `Flow` listens
 FOREVER = ["sleep", "1000000"]
@@ -24,8 +25,8 @@ SERVE = f"mkdir -p /tmp/www && echo hello > /tmp/www/index.html && exec httpd -f
 
 
 def container(command: list[str] | None = None, **more: Any) -> Json:
-    """One of busybox ($IRKIT_TEST_IMAGE on a cluster of your own); without a command it serves HTTP at port 8080."""
-    image = os.environ.get("IRKIT_TEST_IMAGE", BUSYBOX)
+    """One of busybox; without a command it serves HTTP at port 8080."""
+    image = os.environ.get("IRKIT_TEST_IMAGE") or (PULLED if os.environ.get("IRKIT_TEST_CONTEXT") else BUSYBOX)
     made: Json = {"name": "main", "image": image, "imagePullPolicy": "IfNotPresent"}
     made["command"] = command or ["sh", "-c", SERVE]
     if command is None:
