@@ -12,6 +12,7 @@ from irkit.app import clock as clocks
 from irkit.app.undo import Irreversible
 from irkit.app.world import Connect
 from irkit.engine.perform import Engine
+from irkit.engine.preflight import Preflight
 from irkit.journal.state import CaseState, RunState
 from irkit.journal.store import FileJournal
 from irkit.model import records as r
@@ -45,6 +46,7 @@ class Ticket:
     joined: bool = False
     irreversible: tuple[Irreversible, ...] = ()
     asked: str = ""  # when its command was started
+    preflight: Preflight | None = None  # what the cluster would not let it do; None where it was not asked
 
 
 @dataclass(slots=True)

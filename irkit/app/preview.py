@@ -7,28 +7,29 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from irkit.app.preflight import permissions
 from irkit.app.runs import App, Ask
 from irkit.engine import approvals
-from irkit.engine.decide import Unit, outputs
+from irkit.engine.decide import Unit, outputs, verdicts
 from irkit.engine.look import Blocked, Broken, look, outputs_json, prepare
-from irkit.errors import ClientError
+from irkit.engine.preflight import Need, Preflight
+from irkit.errors import JournalError
 from irkit.journal.state import CaseState, RunState
 from irkit.model.base import Json, digest
-from irkit.model.effects import Access, AwsCall, KubeCall, Store
+from irkit.model.effects import AwsCall, KubeCall, Store
 from irkit.model.plans import Change, Impact, Refuse, Settled, Verdict
 from irkit.model.playbooks import Expr, Playbook, Step
 from irkit.model.ports import Artefact, EvidenceReader, KubeReader, Spooled
 from irkit.model.refs import ClusterRef
 from irkit.playbook import load_playbook
 from irkit.playbook.bindings import Missing, check_inputs, expand
+from irkit.playbook.conditions import holds
 
 PLACEHOLDER = "IR-00000000-plan"
 """Stands in marks and object names for the id of a case that does not exist yet."""
-MAX_REVIEWS = 8
 Kind = Literal["change", "settled", "wait", "refused", "blocked", "later"]
 
 
@@ -70,7 +71,7 @@ class Preview:
     playbook: Playbook
     case: str  # "" where the run would open a new one
     steps: tuple[PlannedStep, ...]
-    missing: tuple[Access, ...]
+    missing: tuple[Need, ...]
     unchecked: str  # why permissions could not be checked, or ""
     digest: str
 
@@ -78,6 +79,11 @@ class Preview:
     def refused(self) -> tuple[PlannedStep, ...]:
         """Steps that a guard or their action refuses."""
         return tuple(step for step in self.steps if step.kind == "refused")
+
+    @property
+    def blocking(self) -> tuple[Need, ...]:
+        """Missing permissions of steps that must not fail: such a run would not begin."""
+        return Preflight(self.missing).blocking
 
 
 class PreviewReader:
@@ -119,6 +125,10 @@ class _NoEvidence:
     def find(self, key: str) -> Artefact | None:  # noqa: ARG002 -- the port's
         return None
 
+    def content(self, key: str, limit: int) -> bytes:  # noqa: ARG002 -- the port's
+        msg = f"there is no artefact {key}"
+        raise JournalError(msg)
+
 
 def preview(app: App, ask: Ask) -> Preview:
     """Look at every step once. Raises PlaybookError, UsageError (inputs), ClientError where nothing can be read."""
@@ -140,20 +150,42 @@ def preview(app: App, ask: Ask) -> Preview:
             why = f"will be skipped: it needs `{before}`, which {stopped[before]}"
             planned = [PlannedStep(step.id, step.uses, _purpose(app, step), "later", why)]
         else:
-            planned = _step(app, step, playbook, state, run, reader)
+            planned = _conditional(app, step, playbook, state, run, reader)
         steps.extend(planned)
         refused = any(one.kind == "refused" for one in planned)
         if step.on_failure == "stop" and (before or refused):
             stopped[step.id] = "is refused" if refused else "is skipped"
-    missing, unchecked = _missing(app, ask, playbook)
+    allowed = permissions(app.kube(ask.target.cluster), playbook, app.parts.catalog, ask.target)
     templates: list[Json] = [approvals.template(effect) for step in steps for effect in step.effects]
     whole = digest({"playbook": hashlib.sha256(ask.playbook).hexdigest(), "inputs": inputs, "calls": templates})
-    return Preview(ask, playbook, case, tuple(steps), missing, unchecked, whole)
+    return Preview(ask, playbook, case, tuple(steps), allowed.missing, allowed.unchecked, whole)
 
 
 def _purpose(app: App, step: Step) -> str:
     action = app.parts.catalog.get(step.uses)
     return action.spec.purpose if action else ""
+
+
+def _conditional(  # noqa: PLR0913, PLR0917 -- a look needs the whole setting
+    app: App, step: Step, playbook: Playbook, state: CaseState, run: RunState, reader: PreviewReader
+) -> list[PlannedStep]:
+    """The step's plan, where it is needed; what it depends on where that is not known yet."""
+    if step.when is None:
+        return _step(app, step, playbook, state, run, reader)
+    known = verdicts(playbook, run)
+    if any(name[0] == "steps" and name[1] not in known for name in step.when.names):
+        planned = _step(app, step, playbook, state, run, reader)
+        return [replace(one, why=f"if then {step.when}: {one.why}") for one in planned]
+    held = holds(step.when, run.inputs, outputs(playbook, run), known)
+    if held is True:
+        return _step(app, step, playbook, state, run, reader)
+    why = f"not needed: `when: {step.when}` is false"
+    if isinstance(held, Missing):
+        why = f"will fail: {held.why}, in `when: {step.when}`"
+    else:
+        entry = run.step(step.id)
+        entry.phase, entry.verdict, entry.condition = "closed", Verdict(status="skipped", why=why), step.when.text
+    return [PlannedStep(step.id, step.uses, _purpose(app, step), "later", why)]
 
 
 def _step(  # noqa: PLR0913, PLR0917 -- a look needs the whole setting
@@ -222,21 +254,3 @@ def _later(step: Step, why: str, playbook: Playbook, run: RunState) -> str:
     sources = dict.fromkeys(one.expr[1] for one in named if isinstance(one, Expr) and one.expr[0] == "steps")
     open_ones = [name for name in sources if name not in known]
     return f"known only after {', '.join(open_ones)}" if open_ones else f"will be skipped: {why}"
-
-
-def _missing(app: App, ask: Ask, playbook: Playbook) -> tuple[tuple[Access, ...], str]:
-    """Writes that the API would not allow, by access reviews side by side; or why that could not be asked."""
-    wanted: dict[Access, str] = {}
-    namespace = getattr(ask.target, "namespace", "")
-    for step in playbook.steps:
-        action = app.parts.catalog.get(step.uses)
-        for access in action.spec.writes if action else ():
-            if access.plane == "kube":
-                wanted[access] = "" if access.resource.partition("/")[0] in {"nodes", "namespaces"} else namespace
-    reader = app.kube(ask.target.cluster).reader
-    with ThreadPoolExecutor(MAX_REVIEWS) as pool:
-        try:
-            allowed = list(pool.map(lambda one: reader.access(one[0], one[1]), wanted.items()))
-        except ClientError as error:
-            return (), str(error)
-    return tuple(access for access, ok in zip(wanted, allowed, strict=True) if not ok), ""

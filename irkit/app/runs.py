@@ -15,6 +15,7 @@ from irkit.actions.catalog import Catalog
 from irkit.app import clock as clocks
 from irkit.app.asks import Ask, Heard, Parts, Ticket, under_way
 from irkit.app.cases import Allocation, Cases
+from irkit.app.preflight import joins, look_before, permissions
 from irkit.app.resolve import resolve_target
 from irkit.app.undo import undo_playbook
 from irkit.app.world import LiveWorld
@@ -83,22 +84,24 @@ class App:
 
     # -- opening -----------------------------------------------------------------------------------
 
-    def open_run(self, ask: Ask) -> Ticket:
+    def open_run(self, ask: Ask, *, preflight: bool = True) -> Ticket:
         """Open a run in the target's case, or join the equal one that is under way. Nothing outside is changed.
 
         Raises:
             PlaybookError: the playbook does not lint.
             UsageError: inputs that the playbook does not take.
-            Refused: the cluster is not the one that the case is about.
+            Refused: another cluster than the case's; or (`preflight`) one that would not allow what must not fail.
             JournalError: the case cannot be written.
         """
         playbook = load_playbook(ask.playbook, ask.playbook_name, self.parts.catalog)
         inputs = check_inputs(playbook, ask.inputs)
-        cluster_uid = self.kube(ask.target.cluster).identity()
+        check = preflight and not joins(self.cases, ask, playbook, inputs)
+        kube = self.kube(ask.target.cluster)
+        cluster_uid, found = look_before(kube, playbook, self.parts.catalog, ask, check=check)
         while True:
             ticket = self._open_in(self.cases.allocate(ask.target, ask.asked), ask, playbook, inputs, cluster_uid)
             if ticket is not None:
-                return ticket
+                return replace(ticket, preflight=found)
 
     def _open_in(
         self, allocation: Allocation, ask: Ask, playbook: Playbook, inputs: dict[str, Json], cluster_uid: str
@@ -135,10 +138,10 @@ class App:
             journal.append(bodies)
             return Ticket(case, run, new_case=not state.case, asked=ask.asked)
 
-    def open_undo(self, case: str, asked: str, step: str = "") -> Ticket:
+    def open_undo(self, case: str, asked: str, step: str = "", *, preflight: bool = True) -> Ticket:
         """Open the run that takes back what the case's runs did; open runs end as superseded.
 
-        Raises UsageError where there is nothing to undo.
+        Raises UsageError where there is nothing to undo, Refused where (`preflight`) the cluster would not allow it.
         """
         self.cases.load(case)
         with self._writing(case, _open_undo) as opened:
@@ -150,13 +153,17 @@ class App:
             if not playbook.steps:
                 msg = f"there is nothing to undo in {case}"
                 raise UsageError(msg, hint=f"irkit status {case}")
+            assert state.cluster is not None  # noqa: S101 -- every case opens with its cluster and its target
+            assert state.target is not None  # noqa: S101 -- as above
+            if preflight:
+                allowed = permissions(self.kube(state.cluster), playbook, self.parts.catalog, state.target)
+                allowed.check(" ".join(dict.fromkeys(state.runs[name].name for name in of)))
             bodies: list[r.AnyBody] = [
                 r.RunClosed(run=run.id, outcome="superseded", verdicts={}, swept=0, why="an undo was asked for")
                 for run in state.open_runs
             ]
             run = _next_run(state)
             checked = journal.put_blob(canonical(playbook.dump()))
-            assert state.cluster is not None  # noqa: S101 -- every case opens with its cluster
             bodies.append(
                 r.RunOpened(
                     run=run, mode="undo", name=playbook.name, playbook=checked, checked=checked, inputs={},

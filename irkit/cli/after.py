@@ -125,7 +125,7 @@ def undo(
         if confirm("\nTake it back? [y]es, [N]o  ") not in {"y", "yes"}:
             own.show([["Nothing was changed."]], lab=False)
             return 0
-    ticket = own.app.open_undo(case, asked, step)
+    ticket = own.app.open_undo(case, asked, step, preflight=own.preflight)
     if not own.json:
         own.show(irreversible_lines([(one.step, one.why) for one in ticket.irreversible]), lab=False)
     return drive(own, ticket)

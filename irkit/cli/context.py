@@ -26,6 +26,7 @@ class Context:
     context: str = ""
     cluster: str = ""
     max_targets: int | None = None
+    preflight: bool = True
     json: bool = False
     debug: bool = False
     _settings: Settings | None = None

@@ -98,8 +98,8 @@ def _show_plan(own: Context, ask: Ask, *, diff: bool = False) -> int:
 
 
 def _status(found: Preview) -> int:
-    """3 where a guard refuses, 75 where a step cannot be looked at, else 0."""
-    if found.refused:
+    """3 where a guard refuses or a permission is missing, 75 where a step cannot be looked at, else 0."""
+    if found.refused or found.blocking:
         return 3
     return 75 if any(step.kind == "blocked" for step in found.steps) else 0
 
@@ -107,7 +107,7 @@ def _status(found: Preview) -> int:
 def _go(own: Context, ask: Ask, *, yes: bool) -> int:
     """Plan and ask where somebody is there; then run."""
     from irkit.cli.loop import drive  # noqa: PLC0415 -- start-up time of --help
-    from irkit.views.plan import header_lines  # noqa: PLC0415 -- as above
+    from irkit.views.plan import header_lines, missing_lines  # noqa: PLC0415 -- as above
 
     if not yes:
         if own.json or not interactive():
@@ -120,8 +120,10 @@ def _go(own: Context, ask: Ask, *, yes: bool) -> int:
             return answer
     elif not own.json:
         own.show(header_lines(ask))
-    ticket = own.app.open_run(ask)
+    ticket = own.app.open_run(ask, preflight=own.preflight)
     if not own.json:
+        if ticket.preflight is not None:
+            own.show(missing_lines(ticket.preflight), lab=False)
         word = "joined: it is under way already" if ticket.joined else ("new" if ticket.new_case else "open already")
         own.show([["Case      ", f"{ticket.case} ({word}) · run {ticket.run}"], [""]], lab=False)
     return drive(own, ticket)

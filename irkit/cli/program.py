@@ -10,13 +10,13 @@ from typing import Annotated
 import typer
 
 from irkit import __version__
-from irkit.cli import after, catalog, drill, incident, lab, setup
+from irkit.cli import after, catalog, drill, incident, lab, permissions, setup
 from irkit.cli.context import Context, colourful
 from irkit.cli.streams import Patient
 
 INTERRUPTED = 130
 _VALUES = ("--config", "--state", "--operator", "--context", "--cluster", "--max-targets")
-_SWITCHES = ("--json", "--debug")
+_SWITCHES = ("--json", "--debug", "--without-preflight")
 
 app = typer.Typer(
     name="irkit",
@@ -45,6 +45,9 @@ def options(  # noqa: PLR0913, PLR0917 -- typer takes options as parameters
     kube_context: Annotated[str, typer.Option("--context", help="Kubeconfig context of the cluster.")] = "",
     cluster: Annotated[str, typer.Option(help="Cluster: its ARN, or its name in the configuration.")] = "",
     max_targets: Annotated[int | None, typer.Option(min=1, help="Allow this many targets.")] = None,
+    without_preflight: Annotated[
+        bool, typer.Option("--without-preflight", help="Begin although permissions are missing.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="One journal record, or one object, a line.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
     version: Annotated[  # noqa: ARG001 -- the callback acts on it
@@ -54,13 +57,14 @@ def options(  # noqa: PLR0913, PLR0917 -- typer takes options as parameters
     """Options that every command takes, before or behind its name."""
     context.obj = Context(
         config=config, state=state, operator=operator, context=kube_context, cluster=cluster,
-        max_targets=max_targets, json=json, debug=debug,
+        max_targets=max_targets, preflight=not without_preflight, json=json, debug=debug,
     )  # fmt: skip
 
 
 incident.register(app)
 after.register(app)
 catalog.register(app)
+permissions.register(app)
 setup.register(app)
 lab.register(app)
 drill.register(app)

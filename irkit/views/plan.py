@@ -10,6 +10,7 @@ import orjson
 from irkit.app.preview import PLACEHOLDER, PlannedStep, Preview
 from irkit.app.runs import Ask
 from irkit.engine.approvals import template
+from irkit.engine.preflight import Preflight
 from irkit.model.base import Json
 from irkit.views.figures import digest8, plural, short, size
 from irkit.views.progress import call_words, json_safe
@@ -51,16 +52,23 @@ def plan_lines(found: Preview) -> list[Line]:
     for number, step in enumerate(found.steps, 1):
         lines.extend(_step(number, step))
     lines.append([""])
-    if found.unchecked:
-        missing = f"could not be checked: {found.unchecked}"
-    else:
-        missing = ", ".join(str(access) for access in found.missing) or "none"
-    style = "bad" if found.missing or found.unchecked else ""
-    lines.extend(field("Missing", f"permissions: {missing}", style=style))
+    lines.extend(missing_lines(Preflight(found.missing, found.unchecked)) or field("Missing", "permissions: none"))
     blind = unproven(found)
     if blind:
         lines.extend(field("Unproven", blind, style="warn"))
     lines.extend(field("Digest", f"{digest8(found.digest)} · the plan made no write"))
+    return lines
+
+
+def missing_lines(found: Preflight) -> list[Line]:
+    """What the cluster would not let this identity do, one line each; none where nothing is missing."""
+    if found.unchecked:
+        return field("Missing", f"permissions: could not be checked: {found.unchecked}", style="bad")
+    lines: list[Line] = []
+    for one in found.missing:
+        steps = ", ".join(one.grant.steps)
+        text, style = (f"{steps} will fail, the rest goes on", "warn") if one.grant.optional else (steps, "bad")
+        lines.extend(field("" if lines else "Missing", f"{one}: {text}", style=style))
     return lines
 
 

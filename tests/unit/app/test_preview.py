@@ -146,7 +146,7 @@ def test_the_digest_covers_the_calls(tmp_path: Path) -> None:
 
 def test_missing_permissions_are_named(tmp_path: Path) -> None:
     found = planned(tmp_path, Memory(denied=("create networkpolicies.networking.k8s.io", "patch nodes")))
-    assert {str(one) for one in found.missing} == {"create networkpolicies.networking.k8s.io", "patch nodes"}
+    assert {str(one) for one in found.missing} == {"create networkpolicies.networking.k8s.io in shop", "patch nodes"}
     assert "create networkpolicies.networking.k8s.io" in paint(plan_lines(found), colour=False)
 
 

@@ -1,0 +1,53 @@
+"""Before a run is opened: which cluster this is, and what it would not let this identity do."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+from irkit.actions.catalog import Catalog
+from irkit.app.asks import Ask, under_way
+from irkit.app.cases import Cases
+from irkit.engine.preflight import Preflight, grants, needs, review
+from irkit.model.base import Json
+from irkit.model.playbooks import Playbook
+from irkit.model.ports import Kube
+from irkit.model.refs import NamespaceRef, TargetRef
+
+
+def namespace_of(target: TargetRef) -> str:
+    """The namespace that a run about this target writes to; "" where it is in none."""
+    return target.name if isinstance(target, NamespaceRef) else str(getattr(target, "namespace", ""))
+
+
+def permissions(kube: Kube, playbook: Playbook, catalog: Catalog, target: TargetRef) -> Preflight:
+    """What the API would not allow of all that the playbook and its undo need, in the target's namespace."""
+    return review(kube.reader, needs(grants([playbook], catalog), namespace_of(target)))
+
+
+def joins(cases: Cases, ask: Ask, playbook: Playbook, inputs: dict[str, Json]) -> bool:
+    """Whether the run that is asked for is under way already: then it was checked when it was opened."""
+    found = cases.find(ask.target)
+    if found is None or not (cases.folder(found.case) / "journal.jsonl").exists():
+        return False
+    return under_way(cases.load(found.case), playbook, inputs, ask.asked) is not None
+
+
+def look_before(
+    kube: Kube, playbook: Playbook, catalog: Catalog, ask: Ask, *, check: bool
+) -> tuple[str, Preflight | None]:
+    """What the cluster really is, and the preflight: asked side by side, so that neither waits for the other.
+
+    With `check` False only the first.
+
+    Raises:
+        ClientError: the cluster's identity cannot be read.
+        Refused: the cluster would not allow something that must not fail.
+    """
+    if not check:
+        return kube.identity(), None
+    with ThreadPoolExecutor(1, thread_name_prefix="irkit-preflight") as pool:
+        asked = pool.submit(permissions, kube, playbook, catalog, ask.target)
+        uid = kube.identity()
+        found = asked.result()
+    found.check(ask.playbook_name)
+    return uid, found

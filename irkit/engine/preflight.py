@@ -1,0 +1,141 @@
+"""What an identity must be allowed before a playbook begins: worked out of its actions, and asked of the API.
+
+Actions declare what they read and write, and the engine refuses the rest at run time; so this list is exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from irkit.actions.catalog import Catalog
+from irkit.errors import ClientError, Refused
+from irkit.model.effects import Access
+from irkit.model.kube import NAMESPACES, NODES, PODS, RESOURCES, SERVICE_ACCOUNTS
+from irkit.model.playbooks import InputType, Playbook
+from irkit.model.ports import KubeReader
+
+WAVE = 32
+"""Reviews at a time: those of most playbooks are one round trip."""
+_CLUSTER_WIDE = frozenset((one.group, one.plural) for one in RESOURCES if not one.namespaced)
+_LOOKED_UP: dict[InputType, tuple[str, str]] = {
+    "pod": ("", PODS.plural),
+    "node": ("", NODES.plural),
+    "namespace": ("", NAMESPACES.plural),
+    "serviceaccount": ("", SERVICE_ACCOUNTS.plural),
+}
+ITSELF = "irkit itself"
+"""Needs what no step declares: to resolve the target, and to tell the cluster from others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """One permission of a playbook. `everywhere`: in no namespace, or in all; otherwise in the target's.
+
+    Steps that read the target's namespace and steps that read all of them have a grant each: where only the
+    first is allowed, only the others fail.
+
+    `name` is the one object that it is about, or "". `steps` need it; `optional` where all of them may fail.
+    """
+
+    access: Access
+    everywhere: bool
+    name: str = ""
+    steps: tuple[str, ...] = ()
+    optional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """A grant in the namespace of a target; "" is the cluster or all namespaces."""
+
+    grant: Grant
+    namespace: str
+
+    def __str__(self) -> str:
+        name = f" {self.grant.name}" if self.grant.name else ""
+        where = f" in {self.namespace}" if self.namespace else ""
+        spread = not self.namespace and (self.grant.access.group, _plural(self.grant.access)) not in _CLUSTER_WIDE
+        return f"{self.grant.access}{name}{' in all namespaces' if spread else where}"
+
+
+@dataclass(frozen=True, slots=True)
+class Preflight:
+    """What the API would not allow; or, in `unchecked`, why it could not be asked."""
+
+    missing: tuple[Need, ...] = ()
+    unchecked: str = ""
+
+    @property
+    def blocking(self) -> tuple[Need, ...]:
+        """What steps lack that may not fail."""
+        return tuple(one for one in self.missing if not one.grant.optional)
+
+    def check(self, playbook: str) -> None:
+        """Raises Refused where something that must not fail is not allowed."""
+        if not self.blocking:
+            return
+        named = "; ".join(f"{one} ({', '.join(one.grant.steps)})" for one in self.blocking)
+        msg = f"the API would not let this identity: {named}"
+        hint = (
+            f"grant it: irkit permissions {playbook} --format rbac | kubectl apply -f - "
+            "· or do what is allowed: the same command with --without-preflight"
+        )
+        raise Refused(msg, hint=hint)
+
+
+def grants(playbooks: Iterable[Playbook], catalog: Catalog) -> tuple[Grant, ...]:
+    """Everything that these playbooks and their undo need of the Kubernetes API, sorted; each once."""
+    who: dict[tuple[Access, bool, str], dict[str, bool]] = {}
+    for access, everywhere, name, step, optional in _all(playbooks, catalog):
+        steps = who.setdefault((access, everywhere, name), {})
+        steps[step] = steps.get(step, True) and optional
+    found = [
+        Grant(access, everywhere, name, tuple(steps), all(steps.values()))
+        for (access, everywhere, name), steps in who.items()
+    ]
+    return tuple(sorted(found, key=_order))
+
+
+def _order(one: Grant) -> tuple[str, str, str, str, bool]:
+    return (one.access.group, one.access.resource, one.access.verb, one.name, not one.everywhere)
+
+
+def _all(playbooks: Iterable[Playbook], catalog: Catalog) -> Iterator[tuple[Access, bool, str, str, bool]]:
+    for playbook in playbooks:
+        yield Access(group="", resource=NAMESPACES.plural, verb="get"), True, "kube-system", ITSELF, False
+        for one in playbook.inputs:
+            if one.type in _LOOKED_UP:
+                group, plural = _LOOKED_UP[one.type]
+                access = Access(group=group, resource=plural, verb="get")
+                yield access, (group, plural) in _CLUSTER_WIDE, "", ITSELF, False
+        for step in playbook.steps:
+            action = catalog.get(step.uses)
+            if action is None:
+                continue  # the run refuses it by name
+            spec = action.spec
+            for access in (*spec.reads, *spec.writes):
+                if access.plane == "kube":
+                    everywhere = access in spec.wide or (access.group, _plural(access)) in _CLUSTER_WIDE
+                    yield access, everywhere, "", step.id, step.on_failure == "continue"
+
+
+def _plural(access: Access) -> str:
+    return access.resource.partition("/")[0]
+
+
+def needs(wanted: Iterable[Grant], namespace: str) -> tuple[Need, ...]:
+    """The grants as they are asked for a target in this namespace; with "", a target in none."""
+    return tuple(Need(one, "" if one.everywhere else namespace) for one in wanted)
+
+
+def review(reader: KubeReader, wanted: Iterable[Need]) -> Preflight:
+    """One SelfSubjectAccessReview each, all in one wave. What cannot be asked is said, and stops nothing."""
+    every = list(wanted)
+    with ThreadPoolExecutor(WAVE, thread_name_prefix="irkit-preflight") as pool:
+        try:
+            allowed = list(pool.map(lambda one: reader.access(one.grant.access, one.namespace, one.grant.name), every))
+        except ClientError as error:
+            return Preflight(unchecked=str(error))
+    return Preflight(tuple(one for one, ok in zip(every, allowed, strict=True) if not ok))
