@@ -23,6 +23,7 @@ STATEFUL_SETS = Resource(group="apps", version="v1", plural="statefulsets", kind
 DAEMON_SETS = Resource(group="apps", version="v1", plural="daemonsets", kind="DaemonSet")
 JOBS = Resource(group="batch", version="v1", plural="jobs", kind="Job")
 CRON_JOBS = Resource(group="batch", version="v1", plural="cronjobs", kind="CronJob")
+HPAS = Resource(group="autoscaling", version="v1", plural="horizontalpodautoscalers", kind="HorizontalPodAutoscaler")
 NETWORK_POLICIES = Resource(group="networking.k8s.io", version="v1", plural="networkpolicies", kind="NetworkPolicy")
 PDBS = Resource(group="policy", version="v1", plural="poddisruptionbudgets", kind="PodDisruptionBudget")
 ROLE_BINDINGS = Resource(group="rbac.authorization.k8s.io", version="v1", plural="rolebindings", kind="RoleBinding")
@@ -52,11 +53,43 @@ ADMISSION_POLICY_BINDINGS = Resource(
     namespaced=False,
 )
 
+CUSTOM_RESOURCE_DEFINITIONS = Resource(
+    group="apiextensions.k8s.io",
+    version="v1",
+    plural="customresourcedefinitions",
+    kind="CustomResourceDefinition",
+    namespaced=False,
+)
+POLICY_ENDPOINTS = Resource(
+    group="networking.k8s.aws", version="v1alpha1", plural="policyendpoints", kind="PolicyEndpoint"
+)
+CLUSTER_NETWORK_POLICIES = Resource(
+    group="networking.k8s.aws",
+    version="v1alpha1",
+    plural="clusternetworkpolicies",
+    kind="ClusterNetworkPolicy",
+    namespaced=False,
+)
+CALICO_POLICIES = Resource(
+    group="projectcalico.org",
+    version="v3",
+    plural="globalnetworkpolicies",
+    kind="GlobalNetworkPolicy",
+    namespaced=False,
+)
+CALICO_STORED_POLICIES = CALICO_POLICIES.model_copy(update={"group": "crd.projectcalico.org", "version": "v1"})
+CILIUM_POLICIES = Resource(group="cilium.io", version="v2", plural="ciliumnetworkpolicies", kind="CiliumNetworkPolicy")
+EXTENSIONS: tuple[Resource, ...] = (
+    CUSTOM_RESOURCE_DEFINITIONS, POLICY_ENDPOINTS, CLUSTER_NETWORK_POLICIES, CALICO_POLICIES, CALICO_STORED_POLICIES,
+    CILIUM_POLICIES,
+)  # fmt: skip
+"""Resources that a cluster may lack: its network engine brings them, or an identity may not see them."""
+
 RESOURCES: tuple[Resource, ...] = (
     PODS, NODES, NAMESPACES, SERVICES, SERVICE_ACCOUNTS, SECRETS, CONFIG_MAPS, EVENTS, REPLICA_SETS, DEPLOYMENTS,
     STATEFUL_SETS, DAEMON_SETS, JOBS, CRON_JOBS, NETWORK_POLICIES, PDBS, ROLE_BINDINGS, CLUSTER_ROLE_BINDINGS,
     ENDPOINT_SLICES,
-    RESOURCE_QUOTAS, ROLES, CLUSTER_ROLES, ADMISSION_POLICIES, ADMISSION_POLICY_BINDINGS,
+    RESOURCE_QUOTAS, ROLES, CLUSTER_ROLES, ADMISSION_POLICIES, ADMISSION_POLICY_BINDINGS, HPAS,
 )  # fmt: skip
 CONTROLLERS: dict[str, Resource] = {
     resource.kind: resource for resource in (REPLICA_SETS, DEPLOYMENTS, STATEFUL_SETS, DAEMON_SETS, JOBS, CRON_JOBS)

@@ -31,6 +31,7 @@ WORKLOAD = WorkloadRef(cluster=CLUSTER, namespace="shop", type="Deployment", nam
 CRON_JOB = WorkloadRef(cluster=CLUSTER, namespace="shop", type="CronJob", name="nightly", uid="c-1")
 OTHERWISE: dict[str, dict[str, Any]] = {
     "kube.label_node": {"node": NODE, "labels": {"team": "blue"}},
+    "kube.scale_workload": {"workload": WORKLOAD, "replicas": 0},
     "kube.suspend_cronjob": {"cronjob": CRON_JOB},
 }
 """Arguments of actions that are not about one pod or one node alone; the first is the target."""

@@ -1,0 +1,81 @@
+"""What scaling needs to know: how many there are, which of them are evidence, and who else sets the number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from irkit.actions.kube.objects import NAME_LIMIT, Presence, find
+from irkit.actions.kube.owners import controller, pods_of
+from irkit.model.doc import Doc
+from irkit.model.kube import CASE_LABEL, CONTROLLERS, HPAS
+from irkit.model.ports import KubeReader, Reader
+from irkit.model.refs import WorkloadRef
+
+SCALABLE = ("Deployment", "ReplicaSet", "StatefulSet")
+_KEDA = "scaledobject.keda.sh/name"
+"""On the autoscaler that KEDA makes, which scales between 0 and 1 by itself (KEDA documentation)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scaler:
+    """A HorizontalPodAutoscaler of the workload. It does nothing while the workload has 0 replicas."""
+
+    name: str
+    least: int
+    most: int
+    keda: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """`replicas` is spec.replicas; `seen` whether the controller has taken note of it.
+
+    `pods` are the living pods of the workload, `evidence` those of them that a case has marked; both sorted.
+    `parent` is the controller of the workload itself, kind and name.
+    """
+
+    presence: Presence
+    replicas: int = 0
+    seen: bool = True
+    pods: tuple[str, ...] = ()
+    evidence: tuple[str, ...] = ()
+    parent: str = ""
+    scalers: tuple[Scaler, ...] = ()
+
+
+def observe(workload: WorkloadRef, reader: Reader) -> Facts:
+    """Read them. Raises Malformed."""
+    kube = reader.kube(workload.cluster)
+    presence, doc = find(kube, CONTROLLERS[workload.type], workload)
+    if doc is None:
+        return Facts(presence)
+    pods = pods_of(kube, workload)
+    parent = controller(doc)
+    return Facts(
+        presence,
+        replicas=doc.integer("spec", "replicas", default=1),
+        seen=doc.integer("status", "observedGeneration", default=0) >= doc.integer("metadata", "generation", default=0),
+        pods=tuple(sorted(map(_name, pods))),
+        evidence=tuple(sorted(_name(pod) for pod in pods if CASE_LABEL in pod.labels("metadata", "labels"))),
+        parent=f"{parent.kind} {parent.name}" if parent else "",
+        scalers=_scalers(kube, workload),
+    )
+
+
+def _scalers(kube: KubeReader, workload: WorkloadRef) -> tuple[Scaler, ...]:
+    found = [
+        Scaler(
+            name=_name(doc),
+            least=doc.integer("spec", "minReplicas", default=1),
+            most=doc.integer("spec", "maxReplicas"),
+            keda=_KEDA in doc.labels("metadata", "labels"),
+        )
+        for doc in kube.list(HPAS, workload.namespace).items
+        if doc.text("spec", "scaleTargetRef", "kind", limit=63) == workload.type
+        and doc.text("spec", "scaleTargetRef", "name", limit=NAME_LIMIT) == workload.name
+    ]
+    return tuple(sorted(found, key=lambda one: one.name))
+
+
+def _name(doc: Doc) -> str:
+    return doc.text("metadata", "name", limit=NAME_LIMIT)
