@@ -71,6 +71,7 @@ class Api:
 
     def __init__(self, server: str, headers: dict[str, str], trust: ssl.SSLContext) -> None:
         self.server = server.rstrip("/")
+        self.trust = trust
         self._headers = {"User-Agent": AGENT, "Accept": "application/json"} | headers
         self._pool = urllib3.PoolManager(maxsize=32, ssl_context=trust, retries=False)
 

@@ -24,6 +24,13 @@ AUDIT_POLICY = {  # one line a request; bodies are left out, and what would only
 }
 
 
+def etcd(call: str, body: Json) -> Json:
+    """A call of etcd's JSON gateway (etcd documentation, "gRPC gateway")."""
+    answer = urllib3.request("POST", f"{ETCD}/v3/{call}", json=body, timeout=5.0)
+    found: Json = answer.json()
+    return found
+
+
 def start_etcd(layout: Layout, processes: Processes) -> None:
     command = [layout.hyper, "etcd", "--data-dir", str(layout.state / "etcd"), "--log-level", "warn"]
     command += ["--listen-client-urls", ETCD, "--advertise-client-urls", ETCD]

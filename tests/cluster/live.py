@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from tests.cluster import control, pods
+from tests.cluster import pods
 from tests.cluster.api import AGENT, KINDS, MEDIA, Api, ApiError, Json, path_of
-from tests.cluster.cluster import enforcement
+from tests.cluster.cluster import enforcement, restart
 from tests.cluster.layout import USERS, Layout, Settings
 from tests.cluster.node import agent_status
 from tests.cluster.processes import Processes, until
@@ -351,9 +351,12 @@ class Cluster:
         Processes(self.own).kill("kube-apiserver")
 
     def start_api_server(self) -> None:
-        """Start it and wait until it answers; nothing if it runs."""
-        control.start_api_server(self.own, Processes(self.own))
-        control.wait_for_api(self.own, self.api)
+        """Start it and wait until it answers; nothing if it runs. Its clients are started again too.
+
+        The cluster's own clients find it before it has read who may do what, are refused, and then wait for up to
+        half a minute: no test gains by that.
+        """
+        restart(self.own, self.api)
 
     @contextmanager
     def api_server_down(self) -> Iterator[None]:

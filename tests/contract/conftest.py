@@ -1,7 +1,7 @@
 """The worlds that the contract suite runs against. Each test says one thing that irkit relies on in the real API.
 
-Tests use plain urllib3, so that they can run unchanged against any API server: a world only says where it is, who
-may do what, and which objects are there to be used.
+Tests use plain urllib3, so that they run unchanged against any API server: a world only says where it is, who may do
+what, and which objects are there to be used. Those of a real cluster are run by `make test-cluster`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,11 @@ import urllib3
 
 from irkit.lab import builder, scenario
 from irkit.lab.server import LabServer
+from tests.cluster.fixtures import cluster
+from tests.contract.real import real, tokens
 from tests.support.worlds import World
+
+__all__ = ["cluster", "real", "tokens"]
 
 SCENARIO = b"""
 apiVersion: irkit.dev/v1
@@ -41,9 +45,17 @@ def lab() -> Iterator[LabServer]:
 
 
 @pytest.fixture
-def world(lab: LabServer) -> Iterator[World]:
+def simulated(lab: LabServer) -> Iterator[World]:
+    """The lab, as it was seeded."""
     lab.control.reset()
     context = ssl.create_default_context(cadata=lab.ca)
     with urllib3.PoolManager(ssl_context=context) as http:
         yield World(lab.url, lab.tokens, http, lab.control.expire_pages)
     assert lab.control.unserved() == []
+
+
+@pytest.fixture(params=["simulated", pytest.param("real", marks=pytest.mark.cluster)])
+def world(request: pytest.FixtureRequest) -> World:
+    """Both worlds, one after the other: where they differ, the lab is wrong."""
+    found: World = request.getfixturevalue(request.param)
+    return found

@@ -1,0 +1,90 @@
+"""The real cluster as a world of the contract suite: each test has a namespace of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import urllib3
+import yaml
+
+from tests.cluster.images import BUSYBOX
+from tests.cluster.live import Cluster
+from tests.support.worlds import World
+
+PODS = {
+    "one": {"app": "one", "tier": "front"},
+    "two": {"app": "two", "tier": "front"},
+    "three": {"app": "three"},
+    "guarded": {"app": "guarded"},
+}
+READ = ["get", "list", "watch"]
+RESPONDER = [
+    {"apiGroups": [""], "resources": ["pods"], "verbs": [*READ, "patch", "delete"]},
+    {"apiGroups": [""], "resources": ["nodes"], "verbs": [*READ, "patch"]},
+    {
+        "apiGroups": ["networking.k8s.io"],
+        "resources": ["networkpolicies"],
+        "verbs": [*READ, "create", "patch", "delete"],
+    },
+]
+VIEWER = [
+    {"apiGroups": [""], "resources": ["pods", "nodes", "namespaces", "services"], "verbs": READ},
+    {"apiGroups": ["networking.k8s.io"], "resources": ["networkpolicies"], "verbs": READ},
+]
+
+
+def pod(name: str) -> dict[str, Any]:
+    container = {
+        "name": "main", "image": BUSYBOX, "imagePullPolicy": "Never",
+        "command": ["/bin/sh", "-c", "trap exit TERM; while :; do sleep 1 & wait; done"],
+    }  # fmt: skip
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "labels": PODS[name]},
+        "spec": {"containers": [container], "automountServiceAccountToken": False},
+    }
+
+
+GUARD: dict[str, Any] = {
+    "apiVersion": "policy/v1",
+    "kind": "PodDisruptionBudget",
+    "metadata": {"name": "guard"},
+    "spec": {"minAvailable": 1, "selector": {"matchLabels": {"app": "guarded"}}},
+}
+
+
+@pytest.fixture(scope="session")
+def tokens(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """An admin's, and those of accounts that may do what the lab's identities of the same names may."""
+    folder = tmp_path_factory.mktemp("actors")
+    with cluster.namespace("actors") as name:
+        document = yaml.safe_load(cluster.kubeconfig.read_text())
+        (user,) = [one["context"]["user"] for one in document["contexts"] if one["name"] == cluster.context]
+        (admin,) = [one["user"].get("token", "") for one in document["users"] if one["name"] == user]
+        if not admin:
+            pytest.skip("the contract suite needs a context with a bearer token")
+        yield {
+            "admin": admin,
+            "responder": cluster.actor(name, "responder", folder, cluster_rules=RESPONDER).token,
+            "viewer": cluster.actor(name, "viewer", folder, cluster_rules=VIEWER).token,
+        }
+
+
+@pytest.fixture
+def real(cluster: Cluster, tokens: dict[str, str]) -> Iterator[World]:
+    """A namespace with the pods that the contract speaks of, all ready."""
+    with cluster.namespace("contract") as name, urllib3.PoolManager(ssl_context=cluster.api.trust) as http:
+        cluster.apply(GUARD, *map(pod, PODS), namespace=name)
+        cluster.ready(name, len(PODS))
+
+        def guarded() -> bool:
+            return bool(cluster.get("PodDisruptionBudget", "guard", name)["status"].get("currentHealthy") == 1)
+
+        cluster.until("the budget to see its pod", guarded)
+        yield World(cluster.api.server, tokens, http, cluster.expire_pages, namespace=name)
+        for node in cluster.list_of("Node"):
+            if node["spec"].get("unschedulable"):
+                cluster.patch("Node", node["metadata"]["name"], {"spec": {"unschedulable": None}})
