@@ -60,6 +60,7 @@ class Settings:
     protected_nodes: tuple[str, ...] = ()
     max_targets: int = MAX_TARGETS
     routes: Path | None = None
+    inputs: Mapping[str, str | int | bool] = field(default_factory=dict)  # for playbooks that declare them
     file: Path | None = None
     chosen: str = ""  # id of the cluster that flags name, or of the only one
     explicit: bool = False  # flags name it
@@ -119,6 +120,7 @@ def load_settings(flags: Flags, env: Mapping[str, str], folder: Path) -> Setting
     origins.setdefault("clusters", FILE if "clusters" in values else "default")
     origins["protected.namespaces"] = FILE if "namespaces" in protected else "default"
     origins["protected.nodes"] = FILE if "nodes" in protected else "default"
+    origins["inputs"] = FILE if "inputs" in values else "default"
     most = limits.get("max_targets", MAX_TARGETS)
     origins["limits.max_targets"] = FILE if "max_targets" in limits else "default"
     if flags.max_targets is not None:
@@ -128,7 +130,8 @@ def load_settings(flags: Flags, env: Mapping[str, str], folder: Path) -> Setting
         protected_namespaces=tuple(sorted(protected.get("namespaces", PROTECTED))),
         protected_nodes=tuple(sorted(protected.get("nodes", ()))), max_targets=most,
         routes=base / Path(values["routes"]).expanduser() if "routes" in values else None,
-        file=path, chosen=chosen, explicit=bool(flags.cluster or flags.context), origins=origins,
+        inputs=values.get("inputs", {}), file=path, chosen=chosen, explicit=bool(flags.cluster or flags.context),
+        origins=origins,
     )  # fmt: skip
 
 

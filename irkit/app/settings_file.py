@@ -57,6 +57,7 @@ _SECTIONS: dict[str, dict[str, Check]] = {
     "protected": {"namespaces": _names, "nodes": _names},
     "limits": {"max_targets": _count},
 }
+_INPUT = re.compile(r"^[a-z][a-z0-9_]{0,40}$")
 _TOP: dict[str, Check] = {"lab": _flag, "state": _text, "operator": _text, "routes": _text}
 
 
@@ -72,17 +73,34 @@ def read_settings(path: Path) -> dict[str, Any]:
             _check(path, str(key), item, _TOP[key])
         elif key in _SECTIONS:
             _section(path, str(key), item, _SECTIONS[key])
+        elif key == "inputs":
+            _inputs(path, item)
         elif key == "clusters":
-            if type(item) is not list:
-                raise _bad(path, "clusters", "a list")
-            for index, one in enumerate(item):
-                where = f"clusters[{index}]"
-                _section(path, where, one, _CLUSTER)
-                if "id" not in one:
-                    raise _bad(path, f"{where}.id", "there")
+            _clusters(path, item)
         else:
-            raise _unknown(path, str(key), [*_TOP, *_SECTIONS, "clusters"])
+            raise _unknown(path, str(key), [*_TOP, *_SECTIONS, "clusters", "inputs"])
     return value
+
+
+def _clusters(path: Path, value: Any) -> None:  # noqa: ANN401 -- from the file
+    if type(value) is not list:
+        raise _bad(path, "clusters", "a list")
+    for index, one in enumerate(value):
+        where = f"clusters[{index}]"
+        _section(path, where, one, _CLUSTER)
+        if "id" not in one:
+            raise _bad(path, f"{where}.id", "there")
+
+
+def _inputs(path: Path, value: Any) -> None:  # noqa: ANN401 -- from the file
+    """Values for inputs of playbooks, by the input's name; a playbook's own declaration checks the type."""
+    if type(value) is not dict:
+        raise _bad(path, "inputs", "a mapping of input names to values")
+    for name, item in value.items():
+        if type(name) is not str or not _INPUT.match(name):
+            raise _bad(path, f"inputs.{name}"[:200], "named as a playbook's input: a-z 0-9 _")
+        if type(item) not in {str, int, bool}:
+            raise _bad(path, f"inputs.{name}", "text, an integer, or true or false")
 
 
 def _section(path: Path, where: str, value: Any, checks: dict[str, Check]) -> None:  # noqa: ANN401 -- from the file

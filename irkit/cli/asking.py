@@ -41,7 +41,7 @@ def ask_for_finding(own: Context, file: str, pick: str, playbook: str, inputs: S
     check_cluster(own.app, own.settings, cluster)
     target = own.app.resolve(target)
     checked = load_playbook(source, name, own.app.parts.catalog)
-    values = {**preset, **_inputs(checked, inputs, cluster, target)}
+    values = {**_configured(own, checked), **preset, **_inputs(checked, inputs, cluster, target)}
     return Ask(target=target, playbook=source, playbook_name=name, inputs=values, asked=asked, finding=finding, raw=raw)
 
 
@@ -54,7 +54,7 @@ def ask_for_pod(own: Context, pod: str, playbook: str, inputs: Sequence[str]) ->
     check_cluster(own.app, own.settings, cluster)
     target = own.app.resolve(typed)
     checked = load_playbook(source, name, own.app.parts.catalog)
-    values = _inputs(checked, inputs, cluster, target)
+    values = {**_configured(own, checked), **_inputs(checked, inputs, cluster, target)}
     return Ask(target=target, playbook=source, playbook_name=name, inputs=values, asked=asked)
 
 
@@ -73,7 +73,7 @@ def ask_for_inputs(own: Context, playbook: str, inputs: Sequence[str]) -> Ask:
     check_cluster(own.app, own.settings, cluster)
     target = own.app.resolve(parse_target(first.type, given.pop(first.name), cluster))
     rest = [f"{key}={value}" for key, value in given.items()]
-    values = _inputs(checked, rest, cluster, target)
+    values = {**_configured(own, checked), **_inputs(checked, rest, cluster, target)}
     return Ask(target=target, playbook=source, playbook_name=name, inputs=values, asked=asked)
 
 
@@ -122,6 +122,12 @@ def _routed(own: Context, received: Received) -> tuple[str, dict[str, Json]]:
         msg = f"no route leads from the finding {received.finding.type} to a playbook"
         raise Refused(msg, hint="name one: --playbook compromised-pod")
     return route.playbook, route.arguments(received.finding)
+
+
+def _configured(own: Context, playbook: Playbook) -> dict[str, Json]:
+    """What irkit.yaml says for inputs that this playbook declares."""
+    declared = {one.name for one in playbook.inputs}
+    return {name: value for name, value in own.settings.inputs.items() if name in declared}
 
 
 def _inputs(playbook: Playbook, given: Sequence[str], cluster: ClusterRef, target: TargetRef) -> dict[str, Json]:

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import irkit
 from irkit.errors import ConfigError, IrkitError, Refused
+from irkit.lab.behaviour import TOOLS
 from irkit.lab.remote import LabControl
 from irkit.lab.seed import Seed
 
@@ -209,6 +210,7 @@ def _no_start(folder: Path, why: str) -> IrkitError:
 def _write_configuration(info: LabInfo) -> None:
     quoted = {key: json.dumps(value) for key, value in {
         "cluster": info.cluster, "kubeconfig": str(info.kubeconfig), "context": CONTEXT, "state": str(info.state),
+        "tools": TOOLS,
     }.items()}  # fmt: skip
     text = (
         f"{FIRST_LINE}\n"
@@ -219,6 +221,7 @@ def _write_configuration(info: LabInfo) -> None:
         f"    kubeconfig: {quoted['kubeconfig']}\n"
         f"    context: {quoted['context']}\n"
         f"state: {quoted['state']}\n"
+        f"inputs: {{tools_image: {quoted['tools']}}}\n"
     )
     info.config.write_text(text, encoding="utf-8")
 

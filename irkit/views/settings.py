@@ -34,6 +34,7 @@ def rows(settings: Settings) -> list[tuple[str, Json, str]]:
             ("protected.namespaces", list(settings.protected_namespaces), origin.get("protected.namespaces", "")),
             ("protected.nodes", list(settings.protected_nodes), origin.get("protected.nodes", "")),
             ("limits.max_targets", settings.max_targets, origin.get("limits.max_targets", "")),
+            *((f"inputs.{name}", value, origin.get("inputs", "")) for name, value in sorted(settings.inputs.items())),
             ("routes", str(settings.routes) if settings.routes else "", origin.get("routes", "")),
         )
     )

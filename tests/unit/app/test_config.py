@@ -34,6 +34,9 @@ protected:
 limits:
   max_targets: 3
 routes: my-routes.yaml
+inputs:
+  tools_image: registry.example/irkit-tools:1
+  tools_helper: false
 """
 
 
@@ -69,6 +72,7 @@ def test_the_whole_file_is_taken_and_paths_are_relative_to_it(tmp_path: Path) ->
     assert found.protected_namespaces == ("kube-system", "payments")
     assert found.protected_nodes == ("ip-10-0-0-1",)
     assert found.cluster(ARN).uid == "9d0c"
+    assert found.inputs == {"tools_image": "registry.example/irkit-tools:1", "tools_helper": False}
 
 
 def test_found_upward_then_in_the_users_folder(tmp_path: Path) -> None:
@@ -146,6 +150,9 @@ def test_a_found_file_of_another_user_is_not_used(tmp_path: Path) -> None:
         ("protected: {nodes: [1]}\n", "protected.nodes"),
         ("limits: {max_targets: 0}\n", "limits.max_targets"),
         ("limits: {max_targets: true}\n", "limits.max_targets"),
+        ("inputs: [a]\n", "inputs"),
+        ("inputs: {Bad-Name: a}\n", "inputs.Bad-Name"),
+        ("inputs: {pod: {name: a}}\n", "inputs.pod"),
         ("operator: [a]\n", "operator"),
         ('operator: "a\\nb"\n', "operator"),
         ("state: ''\n", "state"),

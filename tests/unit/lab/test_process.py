@@ -17,6 +17,7 @@ import yaml
 
 from irkit.errors import ConfigError, IrkitError, Refused, Unreachable
 from irkit.lab import process
+from irkit.lab.behaviour import TOOLS
 from irkit.lab.process import LabInfo
 from irkit.lab.seed import Seed
 
@@ -56,6 +57,7 @@ def test_its_files_select_it_and_are_the_owners(running: LabInfo) -> None:
         "lab": True,
         "clusters": [{"id": running.cluster, "kubeconfig": str(running.kubeconfig), "context": running.context}],
         "state": str(running.state),
+        "inputs": {"tools_image": TOOLS},
     }
     for name in ("lab.json", "kubeconfig", "world.json"):
         assert mode(Path(running.folder, name)) == 0o600
