@@ -29,7 +29,8 @@ def register(app: typer.Typer) -> None:
 def status(context: typer.Context, case: Annotated[str, typer.Argument(help="One case in full.")] = "") -> int:
     """Open cases, or one case's steps, waits and who did what."""
     from irkit.app.clock import now  # noqa: PLC0415 -- start-up time of --help
-    from irkit.cli.listing import read_cases, show_records  # noqa: PLC0415 -- as above
+    from irkit.cli.listing import elsewhere_lines, read_cases, show_records  # noqa: PLC0415 -- as above
+    from irkit.cli.worlds import gone  # noqa: PLC0415 -- as above
     from irkit.views.status import case_lines, cases_lines  # noqa: PLC0415 -- as above
 
     own: Context = context.obj
@@ -38,7 +39,9 @@ def status(context: typer.Context, case: Annotated[str, typer.Argument(help="One
         if own.json:
             show_records(found)
         else:
-            own.show(case_lines(found, now()), lab=found.state.lab)
+            world = gone(own) if found.state.lab else None
+            lost = (world.why, world.again) if world else None
+            own.show(case_lines(found, now(), irkit=own.command, lost=lost), lab=found.state.lab)
         return 0
     cases, broken = read_cases(own)
     if own.json:
@@ -46,16 +49,24 @@ def status(context: typer.Context, case: Annotated[str, typer.Argument(help="One
 
         sys.stdout.writelines(case_json(one) + "\n" for one in cases)
     else:
-        own.show(cases_lines(cases, broken, now()))
+        own.show(cases_lines(cases, broken, now(), irkit=own.command))
+        own.show(elsewhere_lines(own), lab=False)
     return 7 if broken else 0
 
 
 def resume(context: typer.Context, case: Case) -> int:
     """Go on after a crash, a lost laptop or expired credentials."""
     from irkit.cli.loop import drive  # noqa: PLC0415 -- start-up time of --help
+    from irkit.cli.worlds import require  # noqa: PLC0415 -- as above
+    from irkit.views.header import run_lines  # noqa: PLC0415 -- as above
 
     own: Context = context.obj
-    return drive(own, own.app.latest(case))
+    found = own.case(case)
+    ticket = own.app.latest(case)
+    require(own, case)
+    if not own.json:
+        own.show(run_lines(found, found.state.runs[ticket.run]), lab=found.state.lab)
+    return drive(own, ticket)
 
 
 def approve(context: typer.Context, case: Case, step: StepName, yes: Yes = False) -> int:
@@ -66,7 +77,7 @@ def approve(context: typer.Context, case: Case, step: StepName, yes: Yes = False
     found = own.case(case)
     run, waiting = asked_step(found, step)
     own.show(approval_shown(found, run, waiting), lab=found.state.lab, err=own.json)
-    if not yes and interactive() and confirm("\nApprove it? [y]es, [N]o  ") not in {"y", "yes"}:
+    if not yes and interactive() and not confirm("\nApprove it? [y]es, [N]o  ", did="nothing was approved"):
         own.show([["Nothing was approved."]], lab=False)
         return 0
     if not yes and not interactive():
@@ -109,20 +120,23 @@ def undo(
     from irkit.app.clock import now  # noqa: PLC0415 -- start-up time of --help
     from irkit.cli.loop import drive  # noqa: PLC0415 -- as above
     from irkit.cli.undoing import undo_lines  # noqa: PLC0415 -- as above
+    from irkit.cli.worlds import require  # noqa: PLC0415 -- as above
     from irkit.views.final import irreversible_lines  # noqa: PLC0415 -- as above
 
     own: Context = context.obj
     asked = now()
     found = own.case(case)
+    lines = undo_lines(found, step)
+    require(own, case)
     if not own.json:
-        own.show(undo_lines(found, step), lab=found.state.lab)
+        own.show(lines, lab=found.state.lab)
     if not yes:
         if own.json or not interactive():
             if not own.json:
                 text = "Planned only: nothing was changed. To run it: the same command with --yes"
                 own.show([[text]], lab=False)
             return 0
-        if confirm("\nTake it back? [y]es, [N]o  ") not in {"y", "yes"}:
+        if not confirm("\nTake it back? [y]es, [N]o  "):
             own.show([["Nothing was changed."]], lab=False)
             return 0
     ticket = own.app.open_undo(case, asked, step, preflight=own.preflight)
@@ -167,4 +181,5 @@ def _ask(  # noqa: PLR0913 -- a request's parts
     """Leave a request in the case's inbox, and say what became of it. 3 where it was not granted."""
     from irkit.cli.asked import settle  # noqa: PLC0415 -- start-up time of --help
 
+    own.known(case)
     return settle(own, case, wants, run=run, step=step, digest=digest, text=text)

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from shutil import which
 from typing import TYPE_CHECKING, TextIO
+
+import typer
 
 if TYPE_CHECKING:
     from irkit.app.config import Settings
     from irkit.app.runs import App
     from irkit.views.casefile import CaseFile
     from irkit.views.terminal import Line
+
+
+INTERRUPTED = 130
 
 
 @dataclass(slots=True)
@@ -55,11 +62,30 @@ class Context:
             self._app = build_app(self.settings)
         return self._app
 
+    @property
+    def command(self) -> str:
+        """How irkit must be typed to see what this invocation sees: what is printed must work when it is pasted."""
+        named = (("--config", self.config), ("--state", self.state), ("--context", self.context))
+        flags = [f"{flag} {shlex.quote(value)}" for flag, value in (*named, ("--cluster", self.cluster)) if value]
+        return " ".join([executable(), *flags])
+
+    def known(self, name: str) -> None:
+        """Check that there is such a case. Raises UsageError; it says where a lab or a drill has it."""
+        if (self.app.cases.folder(name) / "journal.jsonl").exists():
+            return
+        from irkit.cli.worlds import of_case  # noqa: PLC0415 -- only where it is not here
+        from irkit.errors import UsageError  # noqa: PLC0415 -- as above
+
+        msg = f"there is no case {name} under {self.app.cases.state}"
+        config = of_case(self, name)
+        hint = f"a lab has it: export IRKIT_CONFIG={shlex.quote(str(config))}" if config else "list cases: irkit status"
+        raise UsageError(msg, did="nothing was changed", hint=hint)
+
     def case(self, name: str) -> CaseFile:
         """A case as views show it. Raises UsageError where there is none."""
         from irkit.views.casefile import CaseFile  # noqa: PLC0415 -- start-up time of --help
 
-        self.app.cases.load(name)
+        self.known(name)
         return CaseFile.read(self.app.cases.folder(name), self.app.parts.catalog)
 
     def show(self, lines: Iterable[Line], *, lab: bool | None = None, err: bool = False) -> None:
@@ -82,9 +108,31 @@ def interactive() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
-def confirm(question: str) -> str:
-    """The answer to a question, stripped and in lower case; "" where there is none."""
-    try:
-        return input(question).strip().lower()
-    except EOFError:
-        return ""
+def confirm(question: str, keys: Sequence[str] = ("y", "yes"), *, did: str = "nothing was changed") -> str:
+    """The key that was answered, or "" for no. Another key asks again.
+
+    Ctrl-C at the question ends the command with 130, and says what was done until then.
+    """
+    while True:
+        try:
+            typed = input(question).strip().lower()
+        except EOFError:
+            sys.stdout.write("\n")
+            return ""
+        except KeyboardInterrupt:
+            sys.stderr.write(f"\nirkit: interrupted at the question: {did}\n")
+            raise typer.Exit(INTERRUPTED) from None
+        if typed in keys:
+            return typed
+        if typed in {"", "n", "no"}:
+            return ""
+        sys.stdout.write(f"That key means nothing here. It is one of: {', '.join([*keys, 'n'])}\n")
+
+
+def executable() -> str:
+    """How irkit is called from here: by its name, or by its path where the name is not found."""
+    beside = Path(sys.executable).parent / "irkit"
+    if which("irkit") or not beside.exists():
+        return "irkit"
+    here = Path.cwd()
+    return shlex.quote(str(beside.relative_to(here)) if beside.is_relative_to(here) else str(beside))

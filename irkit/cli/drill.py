@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import sys
+import shlex
 from dataclasses import replace
 from pathlib import Path
-from shutil import which
-from textwrap import wrap
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from irkit.cli.context import Context
 from irkit.cli.lab import load_lab
+from irkit.cli.worlds import DRILL, home
 
 if TYPE_CHECKING:
     from irkit.lab.drills import Drill, Score
@@ -43,23 +41,29 @@ def drill_run(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="The drill, see `irkit drill list`.")],
     folder: Annotated[Path | None, typer.Option(help="Where the lab, the case and the report go.")] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the lab up, to look around and to undo in it.")] = False,
 ) -> int:
     """Start the lab, respond, verify, report, end the lab, judge. 0 where it went as the drill expects."""
     from irkit.app.clock import now  # noqa: PLC0415 -- start-up time of --help
     from irkit.lab import drills  # noqa: PLC0415 -- as above
+    from irkit.views.terminal import hanging  # noqa: PLC0415 -- as above
 
     own: Context = context.obj
     process = load_lab()
     drill = drills.load(name)
-    where = folder or _home() / "drills" / f"{name}-{now()[:19].replace(':', '').replace('-', '')}"
-    own.show([[f"DRILL {drill.title}"], [""], *([line] for line in wrap(drill.story, 78)), [""]], lab=True)
+    where = (folder or home(own) / "drills" / f"{name}-{now()[:19].replace(':', '').replace('-', '')}").absolute()
+    own.show([[f"DRILL {drill.title}"], [""], *hanging("", drill.story), [""]], lab=True)
     info = process.up(where, _seed(drill))
+    (where / DRILL).write_text(f"{name}\n", encoding="utf-8")
+    judged = False
     try:
-        inside = replace(own, config=str(info.config), state="", context="", cluster="", _settings=None, _app=None)
+        inside = replace(own, config=str(info.config), context="", cluster="", _settings=None, _app=None)
         score, report, verified = _incident(inside, drill, info.control(), where)
+        judged = True
     finally:
-        process.down(where)
-    own.show(_lines(drill, score, report, info.config), lab=True)
+        if not (keep and judged):
+            process.down(where)
+    own.show(_lines(inside, drill, score, report, keep=keep), lab=True)
     return verified or (0 if score.passed else 4)
 
 
@@ -75,7 +79,7 @@ def _incident(own: Context, drill: Drill, control: LabControl, where: Path) -> t
         own.show(header_lines(ask))
         ticket = own.app.open_run(ask)
         own.show([["Case      ", f"{ticket.case} (new) · run {ticket.run}"], [""]], lab=False)
-        status = drive(own, ticket)
+        status = drive(own, ticket, following=False)  # what to type next is said when it has been judged
         report = where / "report.html"
         own.show([[""]], lab=False)
         verified = write_report(own, ticket.case, report, "html")
@@ -92,7 +96,11 @@ def _seed(drill: Drill) -> Seed:
     return world_from_finding(read_finding(read_input(str(drill.finding)), source_name="finding.json"))
 
 
-def _lines(drill: Drill, score: Score, report: Path, config: Path) -> list[Line]:
+def _lines(own: Context, drill: Drill, score: Score, report: Path, *, keep: bool) -> list[Line]:
+    """The judgement, and what to type next; `own` is the context inside the drill."""
+    from irkit.cli.context import executable  # noqa: PLC0415 -- start-up time of --help
+    from irkit.views.terminal import commands, field, hanging  # noqa: PLC0415 -- as above
+
     word = "as expected" if score.passed else "NOT as expected"
     seconds = f"{score.contained_ms / 1000:.1f} s" if score.contained_ms >= 0 else "never"
     lines: list[Line] = [
@@ -100,23 +108,16 @@ def _lines(drill: Drill, score: Score, report: Path, config: Path) -> list[Line]
         [f"Contained {seconds} after the command · {score.proven} of {score.steps} steps proven"],
         [f"False done {len(score.false_done)} · artefacts {score.artefacts}"],
     ]
-    lines.extend([f"  ! {text}"] for text in (*score.false_done, *score.differences))
-    irkit = _command()
-    lines.append([f"Report    {report}"])
-    lines.append([f"Next      export IRKIT_CONFIG={config}"])
-    lines.append([f"          {irkit} verify {score.case}"])
-    lines.append([f"          {irkit} status {score.case}"])
+    for text in (*score.false_done, *score.differences):
+        lines.extend(hanging("  ! ", text))
+    lines.extend(commands("Report", [str(report)]))
+    irkit, folder = executable(), shlex.quote(str(report.parent))
+    state = f" --state {shlex.quote(own.state)}" if own.state else ""
+    after = [f"{irkit}{state} {verb} {score.case}" for verb in ("verify", "status", *(["undo"] if keep else []))]
+    lines.extend(commands("Next", [f"export IRKIT_CONFIG={shlex.quote(own.config)}", *after]))
+    if keep:
+        lines.extend(commands("End it", [f"{irkit} lab down --folder {folder}"]))
+    else:
+        lines.extend(field("World", "it has ended with the drill; the case stays. One that stays, to undo in it:"))
+        lines.extend(commands("", [f"{irkit} drill run {drill.name} --keep"]))
     return lines
-
-
-def _command() -> str:
-    """How irkit is called from here: by its name, or by its path where the name is not found."""
-    beside = Path(sys.executable).parent / "irkit"
-    if which("irkit") or not beside.exists():
-        return "irkit"
-    return str(beside.relative_to(Path.cwd())) if beside.is_relative_to(Path.cwd()) else str(beside)
-
-
-def _home() -> Path:
-    home = os.environ.get("XDG_STATE_HOME") or str(Path("~").expanduser() / ".local" / "state")
-    return Path(home) / "irkit"

@@ -2,35 +2,40 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import traceback
 
+from irkit.cli.context import executable
 from irkit.errors import IrkitError, PlaybookError, Refused
-from irkit.views.terminal import WIDTH, Line, Span, cells, hanging, neutral, paint
+from irkit.views.terminal import OWN_WORLD, VERBS, WIDTH, Line, Span, cells, hanging, neutral, paint
 
 _INDENT = 7
+_TYPED = re.compile(rf"\birkit (?=({'|'.join(VERBS)})\b)")
 
 
-def error_lines(error: IrkitError) -> list[Line]:
-    """What happened to which object; then what irkit did, and what to type next."""
+def error_lines(error: IrkitError, irkit: str = "irkit") -> list[Line]:
+    """What happened to which object; then what irkit did, and what to type next: `irkit` is how it is typed here."""
     refused = "refused: " if isinstance(error, Refused) else ""
     lines = hanging("irkit: ", f"{refused}{error.message}")
     if isinstance(error, PlaybookError):
         for diagnostic in error.diagnostics:
             lines.extend([text] for text in diagnostic.split("\n"))
-    rest = " · ".join(part for part in (error.did, error.hint) if part)
-    parts = [rest] if cells(neutral(rest)) <= WIDTH - _INDENT else [error.did, error.hint]
-    lines.extend([" " * _INDENT, part] for part in parts if part)  # never wrapped: the hint is there to be copied
+    hint = _TYPED.sub(lambda found: f"{executable() if found[1] in OWN_WORLD else irkit} ", error.hint)
+    rest = " · ".join(part for part in (error.did, hint) if part)
+    parts = [rest] if cells(neutral(rest)) <= WIDTH - _INDENT else [error.did, hint]
+    for part in parts:
+        lines.extend(hanging(" " * _INDENT, part) if part else ())  # a command in it stays whole: it will be copied
     return lines
 
 
-def report_failure(error: Exception, *, debug: bool, colour: bool) -> int:
+def report_failure(error: Exception, *, debug: bool, colour: bool, irkit: str = "irkit") -> int:
     """Print an error to stderr; gives the exit status. A traceback only with --debug."""
     if debug:
         for text in traceback.format_exception(error):
             sys.stderr.write(paint([[line] for line in text.rstrip("\n").split("\n")], colour=False))
     if isinstance(error, IrkitError):
-        lines, status = error_lines(error), error.exit_status
+        lines, status = error_lines(error, irkit), error.exit_status
     else:
         # The type only: a message of another library may hold what came from outside.
         text = f"irkit itself failed: {type(error).__name__}"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from irkit.cli.context import Context, confirm, interactive
+from irkit.cli.worlds import require
 
 if TYPE_CHECKING:
     from irkit.app.preview import Preview
@@ -42,6 +43,7 @@ def respond(  # noqa: PLR0913, PLR0917 -- typer takes options as parameters
     from irkit.cli.asking import ask_for_finding  # noqa: PLC0415 -- start-up time of --help
 
     own: Context = context.obj
+    require(own)
     return _go(own, ask_for_finding(own, file, pick, playbook, inputs or []), yes=yes)
 
 
@@ -56,6 +58,7 @@ def contain_pod(
     from irkit.cli.asking import ask_for_pod  # noqa: PLC0415 -- start-up time of --help
 
     own: Context = context.obj
+    require(own)
     return _go(own, ask_for_pod(own, pod, playbook, inputs or []), yes=yes)
 
 
@@ -72,6 +75,7 @@ def plan(  # noqa: PLR0913, PLR0917 -- typer takes options as parameters
     from irkit.errors import UsageError  # noqa: PLC0415 -- as above
 
     own: Context = context.obj
+    require(own)
     if finding:
         ask = ask_for_finding(own, finding, pick, playbook, inputs or [])
     elif playbook:
@@ -137,10 +141,10 @@ def _question(own: Context, ask: Ask) -> int | None:
     found = preview(own.app, ask)
     own.show(plan_lines(found))
     while True:
-        answer = confirm("\nRun it? [y]es, [d]iff, [N]o  ")
+        answer = confirm("\nRun it? [y]es, [d]iff, [N]o  ", ("y", "yes", "d", "diff"))
         if answer in {"y", "yes"}:
             return None
-        if answer not in {"d", "diff"}:
+        if not answer:
             own.show([["Nothing was changed."]], lab=False)
             return _status(found)
         own.show(diff_lines(found), lab=False)

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from irkit.cli.context import Context
+from irkit.cli.context import Context, executable
+from irkit.cli.worlds import home
 
 if TYPE_CHECKING:
     from types import ModuleType
 
     from irkit.lab.process import LabInfo
     from irkit.lab.seed import Seed
+    from irkit.views.terminal import Line
 
 Folder = Annotated[Path | None, typer.Option(help="The lab's folder, instead of the one in the user's state folder.")]
 
@@ -38,24 +40,23 @@ def lab_up(
 ) -> int:
     """Start the lab. Prints the `export` that selects it: eval "$(irkit lab up)"."""
     from irkit.errors import UsageError  # noqa: PLC0415 -- start-up time of --help
+    from irkit.views.terminal import commands, field, hanging  # noqa: PLC0415 -- as above
 
     own: Context = context.obj
     process = load_lab()
     if finding and scenario:
         msg = "--from and --scenario exclude each other"
         raise UsageError(msg, did="nothing was started", hint="give one of them")
-    where = folder or default_folder()
+    where = folder or default_folder(own)
     running: LabInfo | None = None if finding or scenario else process.status(where)
     info = running or process.up(where, _seed(finding, scenario))
-    own.show(
-        [
-            [f"a simulated cluster is up{' already' if running else ''}: {info.cluster}"],
-            [f"       {info.url} · pid {info.pid} · folder {info.folder}"],
-            ["       select it in this shell with the line below; end it: irkit lab down"],
-        ],
-        lab=True,
-        err=True,
-    )
+    lines = [
+        *hanging("", f"A simulated cluster is up{' already' if running else ''}."),
+        *_lines(info),
+        *field("Select it", "in this shell: the line below"),
+        *commands("End it", [_again(own, "down", folder)]),
+    ]
+    own.show(lines, lab=True, err=True)
     sys.stdout.write(f"export IRKIT_CONFIG={shlex.quote(str(info.config))}\n")
     return 0
 
@@ -63,10 +64,12 @@ def lab_up(
 def lab_down(context: typer.Context, folder: Folder = None) -> int:
     """End the lab. Its cases and its configuration stay."""
     own: Context = context.obj
-    where = folder or default_folder()
+    from irkit.views.terminal import hanging  # noqa: PLC0415 -- start-up time of --help
+
+    where = folder or default_folder(own)
     ended = load_lab().down(where)
-    text = "the lab is down; its cases stay" if ended else "no lab runs"
-    own.show([[f"{text} in {where}"]], lab=True, err=True)
+    text = "The lab is down; its cases stay" if ended else "No lab runs"
+    own.show(hanging("", f"{text} in {where}"), lab=True, err=True)
     if ended and os.environ.get("IRKIT_CONFIG"):
         sys.stdout.write("unset IRKIT_CONFIG\n")
     return 0
@@ -75,12 +78,15 @@ def lab_down(context: typer.Context, folder: Folder = None) -> int:
 def lab_status(context: typer.Context, folder: Folder = None) -> int:
     """Whether a lab runs, and where."""
     own: Context = context.obj
-    where = folder or default_folder()
+    from irkit.views.terminal import commands, hanging  # noqa: PLC0415 -- start-up time of --help
+
+    where = folder or default_folder(own)
     info: LabInfo | None = load_lab().status(where)
     if info is None:
-        own.show([[f"no lab runs in {where}"], ["       start one: irkit lab up"]], lab=True, err=True)
+        lines = [*hanging("", f"No lab runs in {where}"), *commands("Start it", [_again(own, "up", folder)])]
+        own.show(lines, lab=True, err=True)
         return 0
-    own.show([[f"{info.cluster} · {info.url} · pid {info.pid} · folder {info.folder}"]], lab=True, err=True)
+    own.show(_lines(info), lab=True, err=True)
     sys.stdout.write(f"export IRKIT_CONFIG={shlex.quote(str(info.config))}\n")
     return 0
 
@@ -101,13 +107,24 @@ def load_lab() -> ModuleType:
     return process
 
 
-def default_folder() -> Path:
-    """The folder of the lab that IRKIT_CONFIG selects, else one in the user's state folder."""
+def default_folder(own: Context) -> Path:
+    """The folder of the lab that IRKIT_CONFIG selects, else one in the state folder."""
     named = os.environ.get("IRKIT_CONFIG", "")
     if named and (Path(named).parent / "world.json").exists():
         return Path(named).parent.absolute()
-    home = os.environ.get("XDG_STATE_HOME") or str(Path("~").expanduser() / ".local" / "state")
-    return Path(home) / "irkit" / "lab"
+    return home(own) / "lab"
+
+
+def _lines(info: LabInfo) -> list[Line]:
+    from irkit.views.terminal import field  # noqa: PLC0415 -- start-up time of --help
+
+    server = field("Server", f"{info.url} · pid {info.pid}")
+    return [*field("Cluster", info.cluster), *server, *field("Folder", str(info.folder))]
+
+
+def _again(own: Context, verb: str, folder: Path | None) -> str:
+    state = f" --state {shlex.quote(own.state)}" if own.state else ""
+    return f"{executable()}{state} lab {verb}" + (f" --folder {shlex.quote(str(folder))}" if folder else "")
 
 
 def _seed(finding: str, scenario: Path | None) -> Seed:

@@ -12,7 +12,7 @@ from types import FrameType
 
 from irkit.app.clock import now
 from irkit.app.runs import Ticket
-from irkit.cli.context import Context, colourful
+from irkit.cli.context import INTERRUPTED, Context, colourful
 from irkit.engine.perform import Closed, Parked
 from irkit.model.records import Record, RunOpened
 from irkit.model.times import milliseconds
@@ -21,16 +21,18 @@ from irkit.views.final import final_screen
 from irkit.views.outcome import exit_status
 from irkit.views.progress import choose
 
-INTERRUPTED = 130
 
+def drive(context: Context, ticket: Ticket, *, following: bool = True) -> int:
+    """Advance until the run closes or only people or credentials help; gives the exit status.
 
-def drive(context: Context, ticket: Ticket) -> int:
-    """Advance until the run closes or only people or credentials help; gives the exit status."""
+    `following`: whether the last screen says what to type next.
+    """
     app = context.app
     folder = app.cases.folder(ticket.case)
     case = CaseFile(folder, app.parts.catalog)
     stop = threading.Event()
-    progress = choose(case, ticket.run, as_json=context.json, colour=colourful(sys.stdout))
+    irkit = context.command
+    progress = choose(case, ticket.run, as_json=context.json, colour=colourful(sys.stdout), irkit=irkit)
     seen = -1
     begun = False
 
@@ -49,7 +51,7 @@ def drive(context: Context, ticket: Ticket) -> int:
                 fresh = fresh[first:]
         progress.heard(fresh)
 
-    with _interruptible(stop, ticket), progress:
+    with _interruptible(stop, ticket, irkit), progress:
         while True:
             end = app.advance(ticket, stop, heard, max_targets=context.max_targets)
             if isinstance(end, Closed) or end.on != "waiting" or stop.is_set():
@@ -60,7 +62,8 @@ def drive(context: Context, ticket: Ticket) -> int:
     whole = CaseFile.read(folder, app.parts.catalog)
     view = whole.view(whole.state.runs[ticket.run])
     if not context.json:
-        context.show(final_screen(whole, view, parked=parked, until=until), lab=whole.state.lab)
+        screen = final_screen(whole, view, parked=parked, until=until, irkit=irkit, following=following)
+        context.show(screen, lab=whole.state.lab)
     return exit_status(whole.state, view, parked)
 
 
@@ -69,7 +72,7 @@ def _opens(record: Record, run: str) -> bool:
 
 
 @contextmanager
-def _interruptible(stop: threading.Event, ticket: Ticket) -> Iterator[None]:
+def _interruptible(stop: threading.Event, ticket: Ticket, irkit: str = "irkit") -> Iterator[None]:
     """Ctrl-C once stops in order, twice leaves now. SIGTERM is a first Ctrl-C."""
 
     def handle(number: int, _frame: FrameType | None) -> None:
@@ -82,7 +85,8 @@ def _interruptible(stop: threading.Event, ticket: Ticket) -> Iterator[None]:
         os.write(
             2,
             f"\nirkit: {name}: starting nothing new, waiting up to 10 s for what is in flight (again: leave now)\n"
-            f"       go on: irkit resume {ticket.case} · take back: irkit undo {ticket.case}\n".encode(),
+            f"       go on:     {irkit} resume {ticket.case}\n"
+            f"       take back: {irkit} undo {ticket.case}\n".encode(),
         )
 
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}

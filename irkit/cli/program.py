@@ -11,10 +11,9 @@ import typer
 
 from irkit import __version__
 from irkit.cli import after, catalog, drill, incident, lab, permissions, setup
-from irkit.cli.context import Context, colourful
+from irkit.cli.context import INTERRUPTED, Context, colourful, executable
 from irkit.cli.streams import Patient
 
-INTERRUPTED = 130
 _VALUES = ("--config", "--state", "--operator", "--context", "--cluster", "--max-targets")
 _SWITCHES = ("--json", "--debug", "--without-preflight")
 
@@ -55,10 +54,10 @@ def options(  # noqa: PLR0913, PLR0917 -- typer takes options as parameters
     ] = False,
 ) -> None:
     """Options that every command takes, before or behind its name."""
-    context.obj = Context(
-        config=config, state=state, operator=operator, context=kube_context, cluster=cluster,
-        max_targets=max_targets, preflight=not without_preflight, json=json, debug=debug,
-    )  # fmt: skip
+    own: Context = context.ensure_object(Context)
+    own.config, own.state, own.operator = config, state, operator
+    own.context, own.cluster, own.max_targets = kube_context, cluster, max_targets
+    own.json, own.debug = json, debug
 
 
 incident.register(app)
@@ -68,6 +67,19 @@ permissions.register(app)
 setup.register(app)
 lab.register(app)
 drill.register(app)
+
+
+def summarize(group: typer.Typer) -> None:
+    """The first sentence of each command's docstring as its summary: typer's own cut them in mid-sentence."""
+    for command in group.registered_commands:
+        text = " ".join((getattr(command.callback, "__doc__", "") or "").partition("\n\n")[0].split())
+        command.short_help = command.short_help or text.partition(". ")[0].rstrip(".") + "."
+    for inner in group.registered_groups:
+        if inner.typer_instance is not None:
+            summarize(inner.typer_instance)
+
+
+summarize(app)
 
 
 def hoist(arguments: Sequence[str]) -> list[str]:
@@ -95,32 +107,39 @@ def run(arguments: Sequence[str]) -> int:
         with contextlib.suppress(AttributeError):
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a test's stream may lack it
     debug = "--debug" in arguments
-    real = sys.stdout
+    real, own = sys.stdout, Context()
     sys.stdout = Patient(real)
     try:
-        status = app(args=hoist(arguments), standalone_mode=False, prog_name="irkit")
+        status = app(args=hoist(arguments), standalone_mode=False, prog_name="irkit", obj=own)
     except KeyboardInterrupt:
-        sys.stderr.write("irkit: interrupted\n")
-        return INTERRUPTED
+        return _interrupted(own)
     except Exception as error:  # noqa: BLE001 -- the one place that turns anything into an exit status
-        return _failed(error, debug=debug)
+        return _failed(error, own, debug=debug)
     finally:
         sys.stdout = real
     return status if isinstance(status, int) else 0
 
 
-def _failed(error: Exception, *, debug: bool) -> int:
-    from irkit.cli.failures import report_failure  # noqa: PLC0415 -- only where something failed
-    from irkit.views.terminal import neutral  # noqa: PLC0415 -- as above
+def _interrupted(own: Context) -> int:
+    sys.stderr.write(f"irkit: interrupted\n       what stands: {own.command} status\n")
+    return INTERRUPTED
+
+
+def _failed(error: Exception, own: Context, *, debug: bool) -> int:
+    from irkit.cli.failures import error_lines, report_failure  # noqa: PLC0415 -- only where something failed
+    from irkit.errors import UsageError  # noqa: PLC0415 -- as above
+    from irkit.views.terminal import paint  # noqa: PLC0415 -- as above
 
     if type(error).__name__ == "NoArgsIsHelpError":  # a group without a command: its help, as --help prints it
         sys.stdout.write(f"{getattr(error, 'message', '')}\n")
         return 2
     format_message = getattr(error, "format_message", None)
-    if format_message is not None:  # typer's own usage errors
-        sys.stderr.write(f"irkit: {neutral(str(format_message()))}\n       nothing was changed · irkit --help\n")
+    if format_message is not None:  # typer's own usage errors; each knows which command it is about
+        path = getattr(getattr(error, "ctx", None), "command_path", "irkit").removeprefix("irkit").strip()
+        wrong = UsageError(str(format_message()), did="nothing was changed")
+        wrong.hint = " ".join([executable(), *([path] if path else []), "--help"])
+        sys.stderr.write(paint(error_lines(wrong), colour=colourful(sys.stderr)))
         return 2
     if type(error).__name__ == "Abort":
-        sys.stderr.write("irkit: interrupted\n")
-        return INTERRUPTED
-    return report_failure(error, debug=debug, colour=colourful(sys.stderr))
+        return _interrupted(own)
+    return report_failure(error, debug=debug, colour=colourful(sys.stderr), irkit=own.command)

@@ -10,6 +10,7 @@ from irkit.cli.context import Context
 from irkit.cli.verifying import verified
 from irkit.errors import IrkitError, UsageError
 from irkit.views.report import build_report, report_json
+from irkit.views.terminal import hanging
 
 _FORMATS = {".html": "html", ".htm": "html", ".md": "md", ".markdown": "md", ".json": "json"}
 
@@ -17,9 +18,11 @@ _FORMATS = {".html": "html", ".htm": "html", ".md": "md", ".markdown": "md", ".j
 def write_report(own: Context, case: str, output: Path, form: str) -> int:
     """Write the report; 7 where the journal does not verify (and the report says so), else 0."""
     chosen = form or _FORMATS.get(output.suffix.lower(), "")
+    _writable(output)
     if chosen not in {"html", "md", "json"}:
-        msg = f"the format of {output} is not clear"
-        raise UsageError(msg, did="nothing was written", hint="end the name in .html, .md or .json, or say --format")
+        msg = f"there is no report format {form[:40]}" if form else f"the format of {output} is not clear"
+        hint = "end the name in .html, .md or .json, or say --format html, md or json"
+        raise UsageError(msg, did="nothing was written", hint=hint)
     found = own.case(case)
     verification = verified(own, found.folder, [], [])
     report = build_report(found, verification, now())
@@ -35,8 +38,23 @@ def write_report(own: Context, case: str, output: Path, form: str) -> int:
         text = report_json(report) + "\n"
     _write(output, text)
     if not own.json:
-        own.show([[f"{output}: report of {case}, {verification.records} records"]], lab=found.state.lab)
+        lines = hanging("", f"Report of {case}, {verification.records} records: {output}")
+        own.show(lines, lab=found.state.lab)
     return 7 if verification.status == "broken" else 0
+
+
+def _writable(path: Path) -> None:
+    """A name that cannot be a file's is the caller's mistake: said before anything is read. Raises UsageError."""
+    why = ""
+    if path.is_dir():
+        why = "it is a folder"
+    elif not path.parent.is_dir():
+        why = f"there is no folder {path.parent}"
+    elif not os.access(path.parent, os.W_OK):
+        why = f"nothing can be written in {path.parent}"
+    if why:
+        msg = f"{path} cannot be written: {why}"
+        raise UsageError(msg, did="no report was written", hint="name another file: -o FILE")
 
 
 def _write(path: Path, text: str) -> None:

@@ -25,17 +25,16 @@ def _group() -> None:
 def keys(context: typer.Context) -> int:
     """This machine's signing key (made on first use) and where its public half is."""
     from irkit.journal.keys import local_signer  # noqa: PLC0415 -- start-up time of --help
+    from irkit.views.terminal import field  # noqa: PLC0415 -- as above
 
     own: Context = context.obj
     folder = own.app.cases.state / "keys"
     signer = local_signer(folder)
-    own.show(
-        [
-            [f"key {signer.key_id}   Ed25519, local: it proves nothing against this machine's own user"],
-            [f"public half {folder / signer.key_id}.pub.pem   give it to whoever verifies"],
-        ],
-        lab=False,
-    )
+    lines = [
+        *field("Key", f"{signer.key_id} (Ed25519, local: it proves nothing against this machine's own user)"),
+        *field("Public", f"half, for whoever verifies: {folder / signer.key_id}.pub.pem"),
+    ]
+    own.show(lines, lab=False)
     sys.stdout.write(signer.public_pem.decode())
     return 0
 

@@ -13,6 +13,7 @@ from irkit.engine.approvals import template
 from irkit.engine.preflight import Preflight
 from irkit.model.base import Json
 from irkit.views.figures import digest8, plural, short, size
+from irkit.views.header import finding_lines
 from irkit.views.progress import call_words, json_safe
 from irkit.views.terminal import Line, Span, field, hanging, pad
 
@@ -31,12 +32,7 @@ def header_lines(ask: Ask) -> list[Line]:
     """What the command is about."""
     lines: list[Line] = []
     if ask.finding is not None:
-        found = ask.finding
-        lines.extend(field("Finding", f"{found.type} · severity {found.severity} · {found.source}"))
-        if found.title:
-            lines.extend(field("", found.title, style="dim"))
-        if found.actor is not None and found.actor.username:
-            lines.extend(field("Actor", found.actor.username))
+        lines.extend(finding_lines(ask.finding))
     lines.extend(field("Cluster", str(ask.target.cluster)))
     lines.extend(field("Target", f"{ask.target} · uid {ask.target.uid}"))
     lines.extend(field("Playbook", ask.playbook_name))

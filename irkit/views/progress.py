@@ -16,7 +16,7 @@ from irkit.model.base import Json
 from irkit.views.casefile import CaseFile
 from irkit.views.marks import SIGNS
 from irkit.views.outcome import seconds
-from irkit.views.terminal import WIDTH, Line, Span, clip, hanging, neutral, pad, paint
+from irkit.views.terminal import WIDTH, Line, Span, clip, hanging, neutral, pad, paint, tagged
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -79,9 +79,10 @@ def json_safe(text: str) -> str:
 class PlainProgress(_Quiet):
     """One line for each change of state of this run."""
 
-    def __init__(self, case: CaseFile, run: str, out: TextIO, *, colour: bool = False) -> None:
+    def __init__(self, case: CaseFile, run: str, out: TextIO, *, colour: bool = False, irkit: str = "irkit") -> None:
         self._case = case
         self._run = run
+        self._irkit = irkit
         self._out = out
         self._colour = colour
 
@@ -89,9 +90,10 @@ class PlainProgress(_Quiet):
         """Print what is worth a line."""
         self._case.hear(records)
         for record in records:
-            lines = event(self._case, record, self._run)
+            lines = event(self._case, record, self._run, self._irkit)
             if lines:
-                self.show(paint(lines, colour=self._colour, lab=self._case.state.lab))
+                lab = self._case.state.lab
+                self.show(tagged(lines, colour=self._colour) if lab else paint(lines, colour=self._colour))
 
     def show(self, text: str) -> None:
         """Write it out."""
@@ -152,17 +154,21 @@ class LiveProgress(PlainProgress):
         return Text("\n".join(lines), style="dim", no_wrap=True)
 
 
-def choose(case: CaseFile, run: str, *, as_json: bool, colour: bool, out: TextIO | None = None) -> Progress:
-    """The progress that fits where it is written to."""
+def choose(  # noqa: PLR0913 -- what it depends on, all by keyword
+    case: CaseFile, run: str, *, as_json: bool, colour: bool, out: TextIO | None = None, irkit: str = "irkit"
+) -> Progress:
+    """The progress that fits where it is written to; `irkit` is how irkit must be typed here."""
     stream = out or sys.stdout
     if as_json:
         return JsonProgress(case, stream)
     if stream.isatty():
-        return LiveProgress(case, run, stream, colour=colour)
-    return PlainProgress(case, run, stream, colour=colour)
+        return LiveProgress(case, run, stream, colour=colour, irkit=irkit)
+    return PlainProgress(case, run, stream, colour=colour, irkit=irkit)
 
 
-def event(case: CaseFile, record: r.Record, run: str) -> list[Line]:  # noqa: PLR0912, C901 -- one line a kind
+def event(  # noqa: PLR0912, C901 -- one line a kind
+    case: CaseFile, record: r.Record, run: str, irkit: str = "irkit"
+) -> list[Line]:
     """The line of one record, or none where it is nobody's business during a run."""
     body = record.body
     if getattr(body, "run", run) != run:
@@ -177,7 +183,7 @@ def event(case: CaseFile, record: r.Record, run: str) -> list[Line]:  # noqa: PL
         return _line("‖", body.step, f"parked, {body.why}: {body.detail}", "warn")
     if isinstance(body, r.ApprovalAsked):
         lines = _line("?", body.step, f"waiting for approval of {body.digest[:4]} {body.digest[4:8]}", "warn")
-        return [*lines, [" " * (_NAME + 5), f"irkit approve {case.state.case} {body.step}"]]
+        return [*lines, *hanging(" " * (_NAME + 5), f"{irkit} approve {case.state.case} {body.step}", width=_WIDTH)]
     if isinstance(body, r.ApprovalGiven):
         return _line("✓", body.step, f"approved by {body.who.operator}{_proof(body.who)}", "good")
     if isinstance(body, r.ApprovalDenied):

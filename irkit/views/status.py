@@ -8,7 +8,7 @@ import orjson
 
 from irkit.journal.state import CaseState
 from irkit.model.base import Json
-from irkit.views.casefile import CaseFile
+from irkit.views.casefile import CaseFile, RunView
 from irkit.views.figures import ago, plural
 from irkit.views.final import evidence, next_commands
 from irkit.views.marks import SIGNS, word
@@ -19,8 +19,11 @@ from irkit.views.terminal import Line, Span, clip, commands, field, hanging, pad
 _NAME = 16
 
 
-def case_lines(case: CaseFile, now: str) -> list[Line]:
-    """One case."""
+def case_lines(case: CaseFile, now: str, *, irkit: str = "irkit", lost: tuple[str, str] | None = None) -> list[Line]:
+    """One case. `irkit` is how irkit must be typed here.
+
+    `lost` is why its world is no more, and the command that makes another: then it can only be read.
+    """
     state = case.state
     when = f"opened {ago(state.opened, now)}" + (f", closed {ago(state.closed, now)}" if state.closed else "")
     lines: list[Line] = []
@@ -30,27 +33,10 @@ def case_lines(case: CaseFile, now: str) -> list[Line]:
     lines.extend(field("Target", f"{state.target}{f' · uid {uid}' if uid else ''}"))
     for finding in state.findings.values():
         lines.extend(field("Finding", f"{finding.type} · severity {finding.severity} · {finding.source}"))
+    if lost:
+        lines.extend(field("World", f"gone: {lost[0]}; the case can be read, but not changed", style="warn"))
     for run in state.runs.values():
-        view = case.view(run)
-        lines.append([""])
-        first = lead(view)
-        what = "undo of " + ", ".join(run.undoes) if run.mode == "undo" else run.name
-        proof = "identity unproven" if run.who.proof == "none" else run.who.proof
-        progress = run.outcome or (f"paused: {run.paused}" if run.paused else "open")
-        lines.append([Span(f"{run.id} ", "bold"), f"{clip(what, 40)} · {progress} · ", Span(first.words, first.level)])
-        lines.extend(hanging("   ", f"by {run.who.operator} ({proof}) on {run.who.host}, {ago(run.opened, now)}"))
-        for step in view.steps:
-            sign, style = SIGNS[step.status]
-            text = f"{pad(seconds(step.milliseconds), 8)}  {word(step.status)}"
-            text += f": {step.why}" if step.why and step.status != "new" else ""
-            wrapped = hanging(f"   {sign} {pad(step.key, _NAME)} ", text)
-            lead_span = wrapped[0][0]
-            wrapped[0] = [Span(lead_span.text if isinstance(lead_span, Span) else lead_span, style), *wrapped[0][1:]]
-            lines.extend(wrapped)
-            if step.status == "asked":
-                lines.extend(hanging(" " * (_NAME + 6), f"→ irkit approve {state.case} {step.key}"))
-            elif step.state.hint and step.status != "proven":
-                lines.extend(hanging(" " * (_NAME + 6), f"→ {step.state.hint}"))
+        lines.extend(_run(case, case.view(run), now, irkit))
     if state.notes:
         lines.append([""])
         for time, note in state.notes:
@@ -59,17 +45,47 @@ def case_lines(case: CaseFile, now: str) -> list[Line]:
     lines.extend(field("Evidence", evidence(case)))
     latest = case.latest()
     if latest is not None:
-        found = next_commands(case, case.view(latest))[1:]
+        found = next_commands(case, case.view(latest), irkit)[1:]
         if not latest.outcome:
-            found = [f"irkit resume {state.case}", *found]
+            found = [f"{irkit} resume {state.case}", *found]
+        if lost:
+            found = [f"{irkit} report {state.case} -o report.html"]
         lines.extend(commands("Next", found))
+        lines.extend(commands("New world", [lost[1]] if lost else []))
     return lines
 
 
-def cases_lines(cases: Sequence[CaseFile], broken: Sequence[tuple[str, str]], now: str) -> list[Line]:
+def _run(case: CaseFile, view: RunView, now: str, irkit: str) -> list[Line]:
+    state, run = case.state, view.run
+    lines: list[Line] = [[""]]
+    first = lead(view)
+    what = "undo of " + ", ".join(run.undoes) if run.mode == "undo" else run.name
+    proof = "identity unproven" if run.who.proof == "none" else run.who.proof
+    progress = run.outcome or (f"paused: {run.paused}" if run.paused else "open")
+    lines.append([Span(f"{run.id} ", "bold"), f"{clip(what, 40)} · {progress} · ", Span(first.words, first.level)])
+    lines.extend(hanging("   ", f"by {run.who.operator} ({proof}) on {run.who.host}, {ago(run.opened, now)}"))
+    for step in view.steps:
+        sign, style = SIGNS[step.status]
+        text = f"{pad(seconds(step.milliseconds), 8)}  {word(step.status)}"
+        text += f": {step.why}" if step.why and step.status != "new" else ""
+        wrapped = hanging(f"   {sign} {pad(step.key, _NAME)} ", text)
+        lead_span = wrapped[0][0]
+        wrapped[0] = [Span(lead_span.text if isinstance(lead_span, Span) else lead_span, style), *wrapped[0][1:]]
+        lines.extend(wrapped)
+        if step.status == "asked":
+            lines.extend(hanging(" " * (_NAME + 6), f"→ {irkit} approve {state.case} {step.key}"))
+        elif step.state.hint and step.status != "proven":
+            lines.extend(hanging(" " * (_NAME + 6), f"→ {step.state.hint}"))
+    return lines
+
+
+def cases_lines(
+    cases: Sequence[CaseFile], broken: Sequence[tuple[str, str]], now: str, *, irkit: str = "irkit"
+) -> list[Line]:
     """The list of cases, open ones first. `broken` are journals that cannot be read, with the reason."""
     if not cases and not broken:
-        return [["No cases."], *hanging("", "Next: irkit respond FINDING, or irkit contain pod NAMESPACE/NAME")]
+        first = [f"{irkit} respond FINDING", f"{irkit} contain pod NAMESPACE/NAME"]
+        return [["No cases."], *commands("Next", first)]
     lines: list[Line] = []
     for case in sorted(cases, key=lambda one: (bool(one.state.closed), one.state.opened)):
         lines.extend(_row(case, now))
@@ -77,7 +93,7 @@ def cases_lines(cases: Sequence[CaseFile], broken: Sequence[tuple[str, str]], no
         lines.extend(hanging(f"{name}  ", f"cannot be read: {why}", style="bad"))
     count = sum(1 for case in cases if not case.state.closed)
     lines.append([""])
-    lines.append([f"{plural(count, 'open case')}, {len(cases) - count} closed. One of them: irkit status CASE"])
+    lines.extend(hanging("", f"{plural(count, 'open case')}, {len(cases) - count} closed. One: {irkit} status CASE"))
     return lines
 
 

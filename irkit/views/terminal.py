@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -31,8 +32,22 @@ class Span:
 
 Line = Sequence[Span | str]
 """One line of a screen; plain strings have no style."""
-_SHORT = 3
+_SHORT = 1
 """Screens of more lines than this get a line of their own that says LAB."""
+_GLUE = "\x00"
+"""Stands for a space inside what must stay on one line; no neutralised text holds it."""
+_COPIED = re.compile(r"[!-~\x00]{1,240}")
+"""What somebody may copy (a path, an id, a digest, a command): never broken. Longer ones are nobody's to copy, and
+without spaces of any kind nothing in them can look like a line of irkit's where the terminal breaks them."""
+VERBS = (
+    "abort", "actions", "approve", "check", "close", "config", "contain", "deny", "doctor", "drill", "export",
+    "handover", "keys", "lab", "note", "permissions", "plan", "playbook", "report", "respond", "resume", "status",
+    "takeover", "undo", "verify",
+)  # fmt: skip
+"""What may follow `irkit` in a command."""
+OWN_WORLD = frozenset({"actions", "drill", "keys", "lab", "playbook"})
+"""Those of them that are about no case and no configured cluster."""
+_COMMAND = re.compile(rf"\bexport [A-Z_]+=\S+|\birkit (?:--[a-z-]+ \S+ )*(?:{'|'.join(VERBS)})\b(?: [^\s,;·`()]+)*")
 
 
 def neutral(text: str) -> str:
@@ -85,24 +100,35 @@ def pad(text: str, width: int) -> str:
 
 
 def wrap(text: str, width: int) -> list[str]:
-    """The neutralised text in lines of at most so many columns, broken at spaces where possible."""
+    """The neutralised text in lines of at most so many columns, broken at spaces.
+
+    A path, an id or a command that is wider than that stands whole on a line of its own.
+    """
     lines: list[str] = []
     current = ""
-    for word in neutral(text).split(" "):
-        rest = word
-        if current and cells(current) + 1 + cells(rest) <= width:
-            current = f"{current} {rest}"
+    whole = _COMMAND.sub(lambda found: found[0].replace(" ", _GLUE), neutral(text))
+    for word in whole.split(" "):
+        if current and cells(current) + 1 + cells(word) <= width:
+            current = f"{current} {word}"
             continue
         if current:
             lines.append(current)
-        while cells(rest) > width:
-            head = _head(rest, width)
-            lines.append(head)
-            rest = rest[len(head) :]
-        current = rest
+        *full, current = _pieces(word, width)
+        lines.extend(full)
     if current or not lines:
         lines.append(current)
-    return lines
+    return [line.replace(_GLUE, " ") for line in lines]
+
+
+def _pieces(word: str, width: int) -> list[str]:
+    if cells(word) <= width or _COPIED.fullmatch(word):
+        return [word]
+    found: list[str] = []
+    while cells(word) > width:
+        head = _head(word, width)
+        found.append(head)
+        word = word[len(head) :]
+    return [*found, word] if word else found
 
 
 def _head(text: str, width: int) -> str:
@@ -116,29 +142,58 @@ def _head(text: str, width: int) -> str:
 
 def field(label: str, text: str, *, style: str = "", width: int = WIDTH, column: int = 10) -> list[Line]:
     """`Label     text`, with the text wrapped under itself."""
-    lines = wrap(text, width - column)
-    found: list[Line] = [[Span(pad(label, column - 1) + " ", "bold"), Span(lines[0], style)]]
-    found.extend([" " * column, Span(line, style)] for line in lines[1:])
-    return found
+    return _under(Span(pad(label, column - 1) + " ", "bold"), wrap(text, width - column), style, width)
 
 
 def commands(label: str, lines: Sequence[str], *, column: int = 10) -> list[Line]:
     """A label, then one command a line. Never wrapped: a command must survive being copied."""
-    heads = [pad(label, column - 1) + " ", *[" " * column] * max(len(lines) - 1, 0)]
-    return [[Span(head, "bold"), line] for head, line in zip(heads, lines, strict=False)]
+    return _under(Span(pad(label, column - 1) + " ", "bold"), lines, "", WIDTH)
 
 
 def hanging(lead: str, text: str, *, style: str = "", width: int = WIDTH) -> list[Line]:
     """A lead, then the text wrapped under itself."""
     indent = cells(neutral(lead))
-    lines = wrap(text, max(width - indent, 20))
-    found: list[Line] = [[Span(lead, style), Span(lines[0], style)]]
-    found.extend([" " * indent, Span(line, style)] for line in lines[1:])
+    return _under(Span(lead, style), wrap(text, max(width - indent, 20)), style, width)
+
+
+def _under(lead: Span, lines: Sequence[str], style: str, width: int) -> list[Line]:
+    """The lines beside and under a lead; one that does not fit there gets a line of its own, further to the left."""
+    indent = cells(neutral(lead.text))
+    found: list[Line] = []
+    for index, line in enumerate(lines):
+        taken = cells(neutral(line))
+        if not index and (indent + taken <= width or not lead.text.strip(" ")):
+            found.append([lead, Span(line, style)])
+            continue
+        if not index:
+            found.append([lead])
+        left = indent if indent + taken <= width or taken > width else width - taken
+        found.append([" " * left, Span(line, style)])
     return found
+
+
+def tagged(lines: Iterable[Line], *, colour: bool) -> str:
+    """Lines of the embedded world that come one by one: LAB before the first, the others under it."""
+    return "".join(f"{_lab(colour) if not index else '   '} {row}" for index, row in enumerate(_rows(lines, colour)))
 
 
 def paint(lines: Iterable[Line], *, colour: bool, lab: bool = False) -> str:
     """The lines as text that ends in a newline; LAB before each screen of the embedded world."""
+    found = _rows(lines, colour)
+    if lab and found:
+        first = next((index for index, text in enumerate(found) if text.strip()), 0)
+        if len(found) - first > _SHORT:
+            found.insert(first, f"{_lab(colour)} · a simulated cluster\n")
+        else:
+            found[first] = f"{_lab(colour)} {found[first]}"
+    return "".join(found)
+
+
+def _lab(colour: bool) -> str:
+    return f"\x1b[{_SGR['warn']}mLAB\x1b[0m" if colour else "LAB"
+
+
+def _rows(lines: Iterable[Line], colour: bool) -> list[str]:
     found = []
     for line in lines:
         parts = []
@@ -148,11 +203,4 @@ def paint(lines: Iterable[Line], *, colour: bool, lab: bool = False) -> str:
             code = _SGR[style]
             parts.append(f"\x1b[{code}m{safe}\x1b[0m" if colour and code and safe else safe)
         found.append("".join(parts).rstrip() + "\n")
-    if lab and found:
-        mark = f"\x1b[{_SGR['warn']}mLAB\x1b[0m" if colour else "LAB"
-        first = next((index for index, text in enumerate(found) if text.strip()), 0)
-        if len(found) - first > _SHORT:
-            found.insert(first, f"{mark} · a simulated cluster\n")
-        else:
-            found[first] = f"{mark} {found[first]}"
-    return "".join(found)
+    return found

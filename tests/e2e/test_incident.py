@@ -103,6 +103,55 @@ def test_the_drill_ends_as_it_should(user: User) -> None:
     assert process.status(user.home / "drill") is None  # the lab is down
 
 
+def pasted(user: User, shown: str) -> list[subprocess.CompletedProcess[str]]:
+    """Every command that was printed, as somebody pastes them into one shell, in order."""
+    found = []
+    for line in shown.splitlines():
+        words = line.split()
+        if words[:1] in (["Next"], ["End"]):
+            words = words[1:] if words[0] == "Next" else words[2:]
+        if words[:1] == ["export"]:
+            user.config = words[1].partition("=")[2]
+        elif words and words[0].rpartition("/")[2] == "irkit":
+            found.append(user.type(*words[1:]))
+    return found
+
+
+def test_what_a_drill_prints_works_when_it_is_pasted(user: User) -> None:
+    """And an undo in the world that is gone says why, and what to type."""
+    done = user.type("drill", "run", "compromised-pod", "--folder", str(user.home / "drill"))
+    first, judged = done.stdout.split("DRILL compromised-pod")
+    assert "irkit undo" not in first
+    results = pasted(user, judged.partition("World ")[0])
+    assert [0, 0] == [one.returncode for one in results]
+    undo = user.type("undo", CASE.findall(judged)[0])
+    assert undo.returncode == 3
+    assert "its world is gone: it was that of the drill compromised-pod" in " ".join(undo.stderr.split())
+    assert "drill run compromised-pod --keep" in undo.stderr
+
+
+def test_a_drill_may_keep_its_world(user: User) -> None:
+    folder = user.home / "drill"
+    done = user.type("drill", "run", "compromised-pod", "--keep", "--folder", str(folder))
+    try:
+        assert process.status(folder) is not None
+        results = pasted(user, done.stdout.rpartition("DRILL compromised-pod")[2])
+        assert [0, 0, 0, 0] == [one.returncode for one in results]  # verify, status, undo (planned only), lab down
+        assert process.status(folder) is None
+    finally:
+        process.down(folder)
+
+
+def test_a_drill_goes_where_the_state_is(user: User) -> None:
+    done = user.type("drill", "run", "compromised-pod", "--state", str(user.home / "mine"))
+    assert done.returncode == 0, done.stderr
+    (report,) = (user.home / "mine" / "drills").glob("*/report.html")
+    assert str(report) in done.stdout
+    assert not (user.home / ".local").exists()
+    results = pasted(user, done.stdout.rpartition("DRILL compromised-pod")[2].partition("World ")[0])
+    assert [0, 0] == [one.returncode for one in results]
+
+
 def test_a_plan_writes_nothing(user: User) -> None:
     with user.lab("--from", str(FINDING)) as control:
         before = control.dump()

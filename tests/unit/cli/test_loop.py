@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from irkit.app.runs import Ticket
 from irkit.cli import lab
 from irkit.cli.asking import parse_target
+from irkit.cli.context import Context
 from irkit.cli.loop import _interruptible
 from irkit.errors import UsageError
 from irkit.model.refs import ClusterRef, NodeRef, PodRef
@@ -67,10 +68,11 @@ def test_a_missing_lab_extra_is_said_so(monkeypatch: pytest.MonkeyPatch) -> None
 def test_the_lab_that_the_configuration_selects_is_the_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "world.json").write_text("{}")
     monkeypatch.setenv("IRKIT_CONFIG", str(tmp_path / "irkit.yaml"))
-    assert lab.default_folder() == tmp_path
+    assert lab.default_folder(Context()) == tmp_path
     monkeypatch.setenv("IRKIT_CONFIG", str(tmp_path / "elsewhere" / "irkit.yaml"))
     monkeypatch.setenv("XDG_STATE_HOME", "/state")
-    assert lab.default_folder() == Path("/state/irkit/lab")
+    monkeypatch.delenv("IRKIT_STATE", raising=False)
+    assert lab.default_folder(Context()) == Path("/state/irkit/lab")
 
 
 def test_names_become_references() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import string
 import unicodedata
 
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from irkit.views.progress import json_safe
-from irkit.views.terminal import Line, Span, cells, clip, commands, field, hanging, neutral, pad, paint, wrap
+from irkit.views.terminal import Line, Span, cells, clip, commands, field, hanging, neutral, pad, paint, tagged, wrap
 
 HOSTILE = st.text(
     st.one_of(st.characters(), st.sampled_from("\x1b\x07\r\n\t\x9b\u202e\u2066\u200b\ufeff\u2028\U000e0041"))
@@ -68,14 +70,51 @@ def test_clip_and_pad_keep_to_their_columns(text: str, width: int) -> None:
     assert cells(pad(text, width)) == width
 
 
+COPIED = re.compile(r"[!-~ ]{1,240}")
+
+
 @given(HOSTILE, st.integers(min_value=10, max_value=80))
 def test_wrapping_loses_nothing_and_fits(text: str, width: int) -> None:
     lines = wrap(text, width)
-    assert all(cells(line) <= width for line in lines)
+    assert all(cells(line) <= width or COPIED.fullmatch(line) for line in lines)
     assert "".join(lines).replace(" ", "") == neutral(text).replace(" ", "")
 
 
-@given(st.text(min_size=1, max_size=200))
+@pytest.mark.parametrize(
+    "whole",
+    [
+        "/var/lib/someone/state/irkit/drills/compromised-pod-20261121T145153/report.html",
+        "0d131b6e9a1e1567c0e75e08f6f138a5b64757b687f651dab6f4c4379b215270",
+        "irkit report IR-20261120-k7f2 -o /srv/reports/of/the/incident/report.html",
+        "export IRKIT_CONFIG=/var/lib/someone/state/irkit/lab/irkit.yaml",
+    ],
+)
+def test_what_somebody_copies_is_never_broken(whole: str) -> None:
+    for lines in (
+        field("Label", f"it was stored: {whole}, just now"),
+        hanging(" " * 21, f"read back: {whole}"),
+        commands("Next", [whole]),
+    ):
+        shown = paint(lines, colour=False).splitlines()
+        assert 1 == sum(whole in line for line in shown)
+        assert all(cells(line) <= 80 for line in shown)
+
+
+def test_a_command_in_a_sentence_ends_where_the_sentence_goes_on() -> None:
+    text = "say which one: irkit status IR-20261120-k7f2, or irkit contain pod shop/web-1"
+    assert wrap(text, 40) == [
+        "say which one:",
+        "irkit status IR-20261120-k7f2, or",
+        "irkit contain pod shop/web-1",
+    ]
+
+
+def test_words_are_broken_only_where_nobody_could_copy_them() -> None:
+    assert wrap("x" * 300, 80) == ["x" * 80, "x" * 80, "x" * 80, "x" * 60]
+    assert wrap("\u00a0" * 90, 80) == ["\u00a0" * 80, "\u00a0" * 10]  # blanks that could forge a line of their own
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters=string.printable.strip()), max_size=200))
 def test_fields_fit_eighty_columns(text: str) -> None:
     for line in paint(field("Label", text), colour=False).splitlines():
         assert cells(line) <= 80
@@ -95,6 +134,13 @@ def test_lab_screens_say_so_first() -> None:
     assert short.splitlines() == ["", "LAB one"]
     assert long.splitlines()[0].startswith("LAB ")
     assert long.splitlines()[1:] == ["a", "b", "c", "d"]
+
+
+def test_lines_that_come_one_by_one_say_lab_and_stay_in_their_column() -> None:
+    lines = hanging("  ✓ isolate ", "proven " * 15, width=76)
+    shown = tagged(lines, colour=False).splitlines()
+    assert shown[0].startswith("LAB   ✓ isolate proven")
+    assert all(line.startswith(" " * 16 + "proven") and cells(line) <= 80 for line in shown[1:])
 
 
 def test_a_command_is_never_wrapped() -> None:
