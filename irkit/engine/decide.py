@@ -10,6 +10,8 @@ from irkit.model.base import Json
 from irkit.model.plans import Verdict
 from irkit.model.playbooks import Playbook, Step
 from irkit.model.times import milliseconds
+from irkit.playbook.bindings import Missing
+from irkit.playbook.conditions import holds
 
 MAX_FAILURES = 4
 """So many looks or effects in a row may fail before a step is given up."""
@@ -44,6 +46,7 @@ class End:
 
     unit: Unit
     verdict: Verdict
+    condition: str = ""  # the `when` that was false
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +83,14 @@ def closed(step: Step, run: RunState) -> bool:
 
 
 def failed_verdict(step: Step, run: RunState) -> Verdict | None:
-    """The verdict that stops the step's dependants, if one does."""
+    """The verdict that stops the step's dependants, if one does. A step that its `when` made unneeded stops none."""
     if step.on_failure == "continue":
         return None
     for key in {step.id, *(keys_of(step, run) or ())}:
         state = run.steps.get(key)
-        if state is not None and state.verdict is not None and state.verdict.status in _FAILED:
+        if state is None or state.verdict is None or state.condition:
+            continue
+        if state.verdict.status in _FAILED:
             return state.verdict
     return None
 
@@ -102,6 +107,18 @@ def outputs(playbook: Playbook, run: RunState) -> Mapping[str, Json]:
         else:
             names = sorted({name for one in given for name in one})
             found[step.id] = {name: [one[name] for one in given if name in one] for name in names}
+    return found
+
+
+def verdicts(playbook: Playbook, run: RunState) -> Mapping[str, Json]:
+    """The verdicts of ended steps, as conditions see them; a `for_each` gives the list of its children's."""
+    found: dict[str, Json] = {}
+    for step in playbook.steps:
+        if closed(step, run):
+            keys = keys_of(step, run)
+            states = [run.steps[key] for key in ((step.id,) if keys is None else keys)]
+            each: list[Json] = [state.verdict.status for state in states if state.verdict is not None]
+            found[step.id] = each[0] if step.for_each is None else each
     return found
 
 
@@ -134,6 +151,9 @@ def _step_commands(playbook: Playbook, step: Step, run: RunState, now: str, busy
         if verdict is not None:
             why = f"it needs `{need}`, which was {verdict.status}"
             return [End(whole, Verdict(status="skipped", why=why))]
+    ended = _by_condition(playbook, step, run)
+    if ended is not None:
+        return [ended]
     if step.for_each is not None and step.id not in run.children:
         return [Expand(step)] if step.id not in busy else []
     found: list[Command] = []
@@ -150,6 +170,21 @@ def _step_commands(playbook: Playbook, step: Step, run: RunState, now: str, busy
 def _begun(step: Step, run: RunState) -> bool:
     keys = keys_of(step, run) or (step.id,)
     return any(key in run.steps and run.steps[key].phase in {"acting", "waiting"} for key in keys)
+
+
+def _by_condition(playbook: Playbook, step: Step, run: RunState) -> End | None:
+    """The step's end where its condition does not let it begin. Asked once: what it asks about has ended."""
+    begun = step.id in run.children if step.for_each is not None else step.id in run.steps
+    if step.when is None or (begun and (step.for_each is not None or run.steps[step.id].phase != "new")):
+        return None
+    held = holds(step.when, run.inputs, outputs(playbook, run), verdicts(playbook, run))
+    if isinstance(held, Missing):
+        why = f"nobody can say whether it is needed: {held.why}, in `when: {step.when}`"
+        return End(Unit(step.id, step), Verdict(status="failed", why=why))
+    if held:
+        return None
+    why = f"not needed: `when: {step.when}` is false"
+    return End(Unit(step.id, step), Verdict(status="skipped", why=why), condition=step.when.text)
 
 
 def _unit_command(unit: Unit, state: StepState, run: RunState, now: str) -> Command | None:

@@ -21,7 +21,7 @@ from irkit.engine.inbox import Inbox, ingest
 from irkit.engine.locks import Locks
 from irkit.engine.look import Blocked, Broken, Looked, Task, look, prepare
 from irkit.engine.receipts import Sent, send
-from irkit.engine.sweep import contained_ms, sweep_record, tally, worth_sweeping
+from irkit.engine.sweep import contained_ms, fell_short, sweep_record, tally, worth_sweeping
 from irkit.engine.turns import Job, Turns, close
 from irkit.errors import Refused
 from irkit.journal.state import CaseState, RunState
@@ -176,7 +176,7 @@ class Engine:
             if isinstance(command, Expand):
                 bodies.append(self._expand(command, playbook, run))
             elif isinstance(command, End):
-                bodies.append(close(run, command.unit, command.verdict))
+                bodies.append(close(run, command.unit, command.verdict, condition=command.condition))
             elif isinstance(command, Turn):
                 begun = self._prepare(command.unit, playbook, run)
                 if isinstance(begun, Job):
@@ -356,11 +356,9 @@ class Engine:
         if changed:
             self.append(*changed)
         verdicts = tally(every, run)
-        outcome: Literal["complete", "partial", "aborted"] = "complete"
+        outcome: Literal["complete", "partial", "aborted"] = "partial" if fell_short(run) else "complete"
         if run.aborting:
             outcome = "aborted"
-        elif {"failed", "refused", "skipped"} & set(verdicts):
-            outcome = "partial"
         self.append(
             r.RunClosed(
                 run=run.id,

@@ -59,6 +59,12 @@ def tally(units: Sequence[Unit], run: RunState) -> dict[str, int]:
     return dict(sorted(counted.items()))
 
 
+def fell_short(run: RunState) -> bool:
+    """Whether a step did not do what it was there for; one that its `when` made unneeded was not there for anything."""
+    ended = [state for state in run.steps.values() if state.verdict is not None and not state.condition]
+    return any(state.verdict is not None and state.verdict.status not in _LOOKED for state in ended)
+
+
 def contained_ms(units: Sequence[Unit], run: RunState, catalog: Catalog) -> int:
     """From the command's start to the last contain step's end; -1 where one of them did not do its work."""
     if run.mode == "undo":
@@ -69,6 +75,8 @@ def contained_ms(units: Sequence[Unit], run: RunState, catalog: Catalog) -> int:
         if action is None or action.spec.purpose != "contain":
             continue
         state = run.steps.get(unit.key)
+        if state is not None and state.condition:
+            continue
         if state is None or state.verdict is None or state.verdict.status not in _LOOKED:
             return -1
         latest = max(latest, milliseconds(run.asked, state.ended))

@@ -180,7 +180,17 @@ def _settled(run: RunState, job: Job, plan: Settled) -> r.StepClosed:
 
 
 def close(  # noqa: PLR0913 -- a step's end has this many parts
-    run: RunState, unit: Unit, verdict: Verdict, *, reason: str = "", mark: str = "", hint: str = ""
+    run: RunState,
+    unit: Unit,
+    verdict: Verdict,
+    *,
+    reason: str = "",
+    mark: str = "",
+    hint: str = "",
+    condition: str = "",
 ) -> r.StepClosed:
-    """The record of a step's end."""
-    return r.StepClosed(run=run.id, step=unit.key, verdict=verdict, reason=reason or verdict.why, mark=mark, hint=hint)
+    """The record of a step's end. `condition` is the `when` that was false."""
+    return r.StepClosed(
+        run=run.id, step=unit.key, verdict=verdict, reason=reason or verdict.why, mark=mark, hint=hint,
+        condition=condition,
+    )  # fmt: skip

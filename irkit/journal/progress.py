@@ -55,6 +55,7 @@ class StepState:
     drift: tuple[Drift, ...] = ()
     ended: str = ""
     envelope: Json = None
+    condition: str = ""  # the `when` that was false: the step was not needed
     swept: bool = False  # the final look found it otherwise
 
 

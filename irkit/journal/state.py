@@ -183,7 +183,7 @@ def _step_closed(state: CaseState, body: r.StepClosed, record: r.Record) -> None
     step.swept, step.hint = body.sweep, body.hint
     if not body.sweep:
         step.outputs, step.ended, step.mark = body.outputs, record.time, body.mark or step.mark
-        step.target = body.target
+        step.target, step.condition = body.target, body.condition
         if body.mark and state.runs[body.run].mode == "apply" and body.verdict.status in _SERVED:
             state.users.setdefault(body.mark, set()).add(body.target)
 

@@ -37,6 +37,19 @@ class Expr(Model):
         return "${" + ".".join(self.expr) + "}"
 
 
+class When(Model):
+    """A condition: one CEL expression, and the values that it takes, as paths like those of `Expr`.
+
+    The linter finds `names` where it checks the expression; ("steps", ID, "verdict") is among them.
+    """
+
+    text: str
+    names: tuple[tuple[str, ...], ...] = ()
+
+    def __str__(self) -> str:
+        return self.text
+
+
 class Step(Model):
     """One use of an action.
 
@@ -48,6 +61,7 @@ class Step(Model):
     arguments: dict[str, Expr | Json]
     needs: tuple[StepId, ...] = ()
     for_each: Expr | None = None
+    when: When | None = None
     timeout: int = Field(default=300, ge=1, le=86400)
     approval: Literal["default", "required", "never"] = "default"
     on_failure: Literal["stop", "continue"] = "stop"

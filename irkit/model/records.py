@@ -29,7 +29,6 @@ class Body(Model):
     """Base of all record bodies. `kind` is what the envelope carries, `version` its `v`."""
 
     model_config = ConfigDict(defer_build=True)  # a plan reads no record; one thread uses them, nothing races
-
     kind: ClassVar[str]
     version: ClassVar[int] = 1
 
@@ -194,6 +193,7 @@ class StepClosed(Body):
     drift: tuple[Drift, ...] = ()
     hint: str = ""
     sweep: bool = False
+    condition: str = ""  # of a step that was not needed: its `when`, which was false
 
 
 class ApprovalAsked(Body):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, get_args
 
-from irkit.model.playbooks import Expr, Input, InputType, Playbook, Step
+from irkit.model.playbooks import Expr, Input, InputType, Playbook, Step, When
 from irkit.playbook.arguments import Arguments
 from irkit.playbook.diagnostics import Place, Problems
 from irkit.playbook.reading import Reading
@@ -52,6 +52,8 @@ STEP_KEYS: Mapping[str, str] = MappingProxyType({
     "needs": "Steps that must have ended well before this one begins.",
     "for_each": "An expression that gives a list: the step runs once for each ${item}. Later steps see, for each "
     "output, the list of all values.",
+    "when": "One CEL expression over inputs.NAME, steps.ID.outputs.NAME and steps.ID.verdict, dashes of an ID written "
+    "as underscores. Where it is false the step is not needed: it is skipped, and steps that need it go on.",
     "timeout": "How long it may take, waiting included: 90s, 10m, 1h30m. Default 5m.",
     "approval": "default: where the action or the configuration asks for one. required: always. never: not for "
     "this step, which needs accept_loss where something can be destroyed.",
@@ -192,6 +194,7 @@ class Grammar:
             "arguments": {name: value for name, (value, _) in arguments.items()},
             "needs": self.needs(step_id, parts.get("needs")),
             "for_each": self.for_each(parts.get("for_each")),
+            "when": self.when(parts.get("when")),
             "timeout": self.read.duration(parts.get("timeout"), "`timeout`", DEFAULT_TIMEOUT),
             "approval": self.read.choice(parts.get("approval"), "`approval`", APPROVALS) or "default",
             "on_failure": self.read.choice(parts.get("on_failure"), "`on_failure`", ON_FAILURE) or "stop",
@@ -211,6 +214,19 @@ class Grammar:
             elif need:
                 found.append(need)
         return tuple(found)
+
+    def when(self, node: Node | None) -> When | None:
+        """A condition's text; what it says is checked with the rules."""
+        if node is None:
+            return None
+        if isinstance(node.value, bool):
+            remedy = "remove it" if node.value else "remove the step"
+            self.problems.add(node.at, f"`when` is always {node.text}", remedy)
+            return None
+        text = self.read.text(node, "`when`")
+        if isinstance(node.value, str) and not text.strip():
+            self.problems.add(node.at, "`when` is empty", "remove it")
+        return When(text=text) if text.strip() else None
 
     def for_each(self, node: Node | None) -> Expr | None:
         """An expression that gives a list."""

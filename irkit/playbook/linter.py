@@ -37,5 +37,9 @@ def _check(data: bytes, name: str, catalog: Catalog) -> tuple[Playbook | None, P
         return None, problems
     grammar = Grammar(problems)
     playbook = grammar.playbook(tree)
-    check(playbook, catalog, grammar.places, problems)
-    return playbook, problems
+    conditions = check(playbook, catalog, grammar.places, problems)
+    steps = tuple(
+        step.model_copy(update={"when": conditions[step.id]}) if step.id in conditions else step
+        for step in playbook.steps
+    )
+    return playbook.model_copy(update={"steps": steps}), problems

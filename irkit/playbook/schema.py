@@ -16,6 +16,7 @@ from irkit.model.base import Json
 from irkit.playbook import language
 from irkit.playbook.arguments import EXPRESSION
 from irkit.playbook.bindings import REFERENCES
+from irkit.playbook.conditions import MAX_LENGTH
 from irkit.playbook.reading import DURATION
 
 Schema = dict[str, Any]
@@ -89,6 +90,7 @@ def _step(specs: Iterable[ActionSpec], blocks: Mapping[str, Schema]) -> Schema:
         "with": {"type": "object"},
         "needs": {"type": "array", "items": {"$ref": "#/$defs/id"}, "uniqueItems": True},
         "for_each": _EXPRESSION,
+        "when": {"type": "string", "minLength": 1, "maxLength": MAX_LENGTH},
         "timeout": {"type": "string", "pattern": f"^{DURATION}$"},
         "approval": {"enum": list(language.APPROVALS)},
         "on_failure": {"enum": list(language.ON_FAILURE)},

@@ -29,7 +29,9 @@ class StepView:
 
     @property
     def status(self) -> str:
-        """A verdict's status, or new, acting, waiting, parked, asked."""
+        """A verdict's status, `unneeded` where its condition was false, or new, acting, waiting, parked, asked."""
+        if self.state.condition:
+            return "unneeded"
         return self.state.verdict.status if self.closed and self.state.verdict else self.state.phase
 
     @property
@@ -62,8 +64,8 @@ class RunView:
 
     @property
     def contain(self) -> tuple[StepView, ...]:
-        """The steps that decide the last screen."""
-        return tuple(step for step in self.steps if step.purpose == "contain")
+        """The steps that decide the last screen: not those that were not needed."""
+        return tuple(step for step in self.steps if step.purpose == "contain" and step.status != "unneeded")
 
 
 @dataclass(slots=True)

@@ -9,6 +9,7 @@ SIGNS: dict[str, tuple[str, str]] = {
     "failed": ("✗", "bad"),
     "refused": ("✗", "bad"),
     "skipped": ("-", "warn"),
+    "unneeded": ("-", "dim"),
     "asked": ("?", "warn"),
     "parked": ("‖", "warn"),
     "waiting": ("…", "dim"),
@@ -23,6 +24,7 @@ WORDS = {
     "new": "not begun",
     "waiting": "waits",
     "parked": "parked",
+    "unneeded": "not needed",
 }
 
 

@@ -191,6 +191,8 @@ def _when(step: Step) -> str:
         parts = [("at the end, always, " if step.always else "") + f"after {', '.join(step.needs)}"]
     if step.for_each is not None:
         parts.append(f"once for each of `{step.for_each}`")
+    if step.when is not None:
+        parts.append(f"where `{step.when.text.replace('|', '&#124;')}`")
     return ", ".join(parts)
 
 

@@ -31,6 +31,8 @@ def _words(step: Step, catalog: Catalog) -> str:
     parts = [f"{step.uses}: {title}"]
     if step.for_each is not None:
         parts.append(f"for each of {step.for_each}")
+    if step.when is not None:
+        parts.append(f"where {step.when}")
     if step.needs:
         parts.append(f"after {', '.join(step.needs)}")
     if step.always:

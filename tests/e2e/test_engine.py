@@ -320,3 +320,20 @@ def test_the_audit_log_confirms_the_journal_by_the_case_in_the_user_agent(stage:
     assert all(ticket.case in entry["user_agent"] for entry in writes)
     done = [one.body for one in stage.records(ticket.case) if isinstance(one.body, r.EffectDone)]
     assert [entry["audit_id"] for entry in writes] == [one.request_id for one in done]
+
+
+WHEN = """\
+    - {id: ours, uses: kube.label_pod, needs: [scope], when: 'steps.scope.outputs.pod.namespace == "%s"', with: {pod: "${inputs.pod}"}}
+    - {id: theirs, uses: kube.isolate_pod, needs: [ours], when: '%s', with: {pod: "${inputs.pod}"}}
+    - {id: after, uses: kube.cordon_node, needs: [theirs, scope], with: {node: "${steps.scope.node}"}}
+"""  # fmt: skip
+
+
+def test_a_step_that_is_not_needed_is_passed_over_and_the_run_is_complete(stage: Stage) -> None:
+    ticket, end = stage.run(book(SCOPE + WHEN % ("shop", "size(steps.scope.outputs.services) > 99")))
+    assert isinstance(end, Closed)
+    assert verdicts(end.run) == {"scope": "proven", "ours": "proven", "theirs": "skipped", "after": "proven"}
+    assert end.run.outcome == "complete"
+    assert end.run.steps["theirs"].condition == "size(steps.scope.outputs.services) > 99"
+    assert stage.writes() == ["patch pods", "patch nodes"]
+    assert verify(stage.state / "cases" / ticket.case).status != "broken"

@@ -90,8 +90,9 @@ def records(bodies: Sequence[r.AnyBody], start: int = 0) -> list[r.Record]:
     ]  # fmt: skip
 
 
-def closed(step: str, status: Any, why: str = "because", *, hint: str = "") -> r.StepClosed:
-    return r.StepClosed(run="r1", step=step, verdict=Verdict(status=status, why=why), reason=why, hint=hint)
+def closed(step: str, status: Any, why: str = "because", *, hint: str = "", condition: str = "") -> r.StepClosed:
+    verdict = Verdict(status=status, why=why)
+    return r.StepClosed(run="r1", step=step, verdict=verdict, reason=why, hint=hint, condition=condition)
 
 
 def parked(step: str, detail: str = "no answer", hint: str = "log in") -> r.StepParked:

@@ -5,13 +5,15 @@ Literals are validated by the action's own parameter model, in its JSON form, as
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import orjson
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from irkit.actions.api import ActionSpec
 from irkit.model.base import Json, Model
-from irkit.model.playbooks import Expr, Step
+from irkit.model.playbooks import Expr, Step, When
 from irkit.playbook.bindings import input_problem
 from irkit.playbook.diagnostics import Place, suggest
 from irkit.playbook.reading import MANY
@@ -21,9 +23,9 @@ from irkit.playbook.rules.subject import Subject
 from irkit.playbook.yamltree import Node
 
 
-def check_parameters(subject: Subject) -> None:
+def check_parameters(subject: Subject, conditions: Mapping[str, When]) -> None:
     """Unknown actions and parameters, missing ones, values of another type, inputs that nobody uses."""
-    used: set[str] = set()
+    used = {name[1] for when in conditions.values() for name in when.names if name[0] == "inputs"}
     for step in subject.playbook.steps:
         used |= {value.expr[1] for value, _ in subject.expressions(step) if value.expr[0] == "inputs"}
         check_item(subject, step)

@@ -36,9 +36,10 @@ class Subject:
     def certain(self) -> dict[str, frozenset[str]]:
         """The steps that certainly succeeded before each step began.
 
-        Past `on_failure: continue` nothing is certain: what such a step waited for may have failed too.
+        Past `on_failure: continue` nothing is certain: what such a step waited for may have failed too. A step with
+        `when` may be skipped.
         """
-        sure = {step.id for step in self.playbook.steps if step.on_failure == "stop"}
+        sure = {step.id for step in self.playbook.steps if step.on_failure == "stop" and step.when is None}
         return closure({step.id: sure.intersection(step.needs) for step in self.playbook.steps})
 
     def place(self, step: Step) -> StepPlace:

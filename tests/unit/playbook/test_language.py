@@ -160,7 +160,7 @@ def test_more_than_two_hundred_steps_are_refused() -> None:
 @pytest.mark.parametrize(
     ("step", "message", "remedy"),
     [
-        ("- {@@when: x, id: a, uses: test.tag}", "unknown key `when` in a step", "known here: id, uses"),
+        ("- {@@colour: x, id: a, uses: test.tag}", "unknown key `colour` in a step", "known here: id, uses"),
         ("- {@@neeeds: [scope], id: a, uses: test.tag}", "unknown key `neeeds` in a step", "did you mean `needs`?"),
         ("- @@{uses: test.tag}", "`id` is missing", "say `id`"),
         ("- {id: @@Kill It, uses: test.tag}", "`id` is no name", "lower-case"),

@@ -65,7 +65,7 @@ WRONG = [
             "{id: a}",
             "{id: A, uses: test.tag}",
             "{id: a, uses: test.nothing}",
-            "{id: a, uses: test.tag, when: x}",
+            "{id: a, uses: test.tag, when: true}",
             "{id: a, uses: test.tag, needs: scope}",
             "{id: a, uses: test.tag, timeout: 90}",
             "{id: a, uses: test.tag, timeout: 1d}",

@@ -12,6 +12,7 @@ from irkit.model import records as r
 from irkit.views.outcome import PRECEDENCE, exit_status, lead, seconds, worst
 from tests.support.screens import asked, case_file, closed, ended, parked, playbook, wrote
 
+UNNEEDED = closed("isolate", "skipped", condition="inputs.x")
 BOOK = playbook(("scope", "read"), ("label", "protect"), ("isolate", "contain"))
 ALL_PROVEN = [closed("scope", "proven"), closed("label", "proven"), closed("isolate", "proven")]
 STORED = r.EffectIntended(
@@ -27,6 +28,7 @@ STORED = r.EffectIntended(
         pytest.param([*ALL_PROVEN[:2], closed("isolate", "unproven"), ended()], "", 4, id="unproven"),
         pytest.param([*ALL_PROVEN[:2], closed("isolate", "leaky"), ended()], "", 4, id="leaky"),
         pytest.param([*ALL_PROVEN[1:], closed("scope", "skipped"), ended()], "", 4, id="skipped alone"),
+        pytest.param([*ALL_PROVEN[:2], UNNEEDED, ended()], "", 0, id="one not needed"),
         pytest.param([*ALL_PROVEN[:2], closed("isolate", "failed"), ended("partial")], "", 4, id="failed"),
         pytest.param([closed("scope", "failed"), closed("label", "skipped"), closed("isolate", "skipped"), ended()],
                      "", 4, id="failed and skipped"),
@@ -74,6 +76,7 @@ def test_precedence_is_the_documented_one() -> None:
         ([*ALL_PROVEN[:2], closed("isolate", "unproven"), ended(contained_ms=5)], "CONTAINMENT UNPROVEN", "warn"),
         ([*ALL_PROVEN[:2], asked("isolate")], "NOT CONTAINED YET", "bad"),
         ([*ALL_PROVEN[:2], parked("isolate")], "NOT CONTAINED YET", "bad"),
+        ([*ALL_PROVEN[:2], UNNEEDED, ended()], "Done.", "good"),
         ([], "NOT CONTAINED YET", "bad"),
         ([closed("scope", "failed"), *ALL_PROVEN[1:], ended(contained_ms=10)], "Contained in 10 ms.", "good"),
     ],
