@@ -14,8 +14,13 @@ from irkit.views.terminal import Line, Span, commands, field, hanging, pad
 _NAME = 16
 
 
-def final_screen(case: CaseFile, view: RunView, *, parked: str = "", until: str = "") -> list[Line]:
-    """The screen. Nothing in it is said that the journal does not hold."""
+def final_screen(  # noqa: PLR0913 -- what the screen depends on, all by keyword
+    case: CaseFile, view: RunView, *, parked: str = "", until: str = "", irkit: str = "irkit", following: bool = True
+) -> list[Line]:
+    """The screen. Nothing in it is said that the journal does not hold.
+
+    `irkit` is how irkit must be typed here; `following`: whether it ends with what to type next.
+    """
     first = lead(view)
     lead_in = hanging(f"{first.words}  ", _counts(view))
     lines: list[Line] = [[""], [Span(f"{first.words}  ", first.level), *lead_in[0][1:]], *lead_in[1:]]
@@ -29,10 +34,11 @@ def final_screen(case: CaseFile, view: RunView, *, parked: str = "", until: str 
         if step.state.hint:
             lines.extend(hanging(" " * (_NAME + 5), f"→ {step.state.hint}"))
         lines.extend(_drift(step))
-    lines.extend(_waiting(case, view))
-    lines.extend(_parked(case, view, parked, until))
+    lines.extend(_waiting(case, view, irkit))
+    lines.extend(_parked(case, view, parked, until, irkit))
     lines.extend(field("Evidence", evidence(case)))
-    lines.extend(commands("Next", next_commands(case, view)))
+    if following:
+        lines.extend(commands("Next", next_commands(case, view, irkit)))
     return lines
 
 
@@ -63,18 +69,18 @@ def _drift(step: StepView) -> list[Line]:
     return lines
 
 
-def _waiting(case: CaseFile, view: RunView) -> list[Line]:
+def _waiting(case: CaseFile, view: RunView, irkit: str) -> list[Line]:
     lines: list[Line] = []
     for step in view.steps:
         if step.status == "asked":
             digest = step.state.asked
             text = f"waiting for approval of {digest[:4]} {digest[4:8]}: {step.why}"
             lines.extend(hanging(f"  ? {pad(step.key, _NAME)} ", text))
-            lines.extend(hanging(" " * (_NAME + 5), f"→ irkit approve {case.state.case} {step.key}"))
+            lines.extend(hanging(" " * (_NAME + 5), f"→ {irkit} approve {case.state.case} {step.key}"))
     return lines
 
 
-def _parked(case: CaseFile, view: RunView, parked: str, until: str) -> list[Line]:
+def _parked(case: CaseFile, view: RunView, parked: str, until: str, irkit: str) -> list[Line]:
     lines: list[Line] = []
     for step in view.steps:
         if step.status == "parked":
@@ -84,11 +90,11 @@ def _parked(case: CaseFile, view: RunView, parked: str, until: str) -> list[Line
     name = case.state.case
     if parked == "interrupted":
         lines.extend(
-            commands("Stopped", ["interrupted; nothing is lost, and nothing was taken back", f"irkit resume {name}"])
+            commands("Stopped", ["interrupted; nothing is lost, and nothing was taken back", f"{irkit} resume {name}"])
         )
     elif parked in {"parked", "waiting", "budget"}:
         when = f" before {until[:19].replace('T', ' ')} UTC" if until else ""
-        lines.extend(commands("Parked", [f"nothing else can be done{when or ' now'}; then:", f"irkit resume {name}"]))
+        lines.extend(commands("Parked", [f"nothing else can be done{when or ' now'}; then:", f"{irkit} resume {name}"]))
     return lines
 
 
@@ -106,13 +112,13 @@ def evidence(case: CaseFile) -> str:
     return f"{text} · journal {plural(count, 'record')}{seal}"
 
 
-def next_commands(case: CaseFile, view: RunView) -> list[str]:
+def next_commands(case: CaseFile, view: RunView, irkit: str = "irkit") -> list[str]:
     """What to type next."""
     name = case.state.case
-    found = [f"irkit status {name}", f"irkit report {name} -o report.html"]
+    found = [f"{irkit} status {name}", f"{irkit} report {name} -o report.html"]
     if view.run.mode == "apply":
-        return [*found, f"irkit undo {name}"]
-    return [f"irkit verify {name}", f"irkit close {name} --why '…'", found[1]]
+        return [*found, f"{irkit} undo {name}"]
+    return [f"{irkit} verify {name}", f"{irkit} close {name} --why '…'", found[1]]
 
 
 def irreversible_lines(losses: list[tuple[str, str]]) -> list[Line]:
