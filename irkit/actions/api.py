@@ -23,7 +23,8 @@ class ActionSpec:
     """What is known of an action without running it. Permissions, docs and the linter come from this.
 
     `destroys` and `captures` name the parameter whose target loses its volatile evidence here, or has it
-    kept here. `wide` are those of the reads and writes that go beyond the target's namespace. `settle` is how many seconds the observed system may lag behind an effect.
+    kept here. `wide` are those of the reads and writes that go beyond the target's namespace; `optional` those that it
+    does without where they are denied. `settle` is how many seconds the observed system may lag behind an effect.
     `no_undo` says why there is no undo ("" where there is one).
     """
 
@@ -36,6 +37,7 @@ class ActionSpec:
     reads: tuple[Access, ...]
     writes: tuple[Access, ...] = ()
     wide: tuple[Access, ...] = ()
+    optional: tuple[Access, ...] = ()
     risk: Risk
     settle: int = 0
     no_undo: str = ""

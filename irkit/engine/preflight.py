@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from irkit.actions.catalog import Catalog
 from irkit.errors import ClientError, Refused
 from irkit.model.effects import Access
-from irkit.model.kube import NAMESPACES, NODES, PODS, RESOURCES, SERVICE_ACCOUNTS
+from irkit.model.kube import EXTENSIONS, NAMESPACES, NODES, PODS, RESOURCES, SERVICE_ACCOUNTS
 from irkit.model.playbooks import InputType, Playbook
 from irkit.model.ports import KubeReader
 
 WAVE = 32
 """Reviews at a time: those of most playbooks are one round trip."""
-_CLUSTER_WIDE = frozenset((one.group, one.plural) for one in RESOURCES if not one.namespaced)
+_CLUSTER_WIDE = frozenset((one.group, one.plural) for one in (*RESOURCES, *EXTENSIONS) if not one.namespaced)
 _LOOKED_UP: dict[InputType, tuple[str, str]] = {
     "pod": ("", PODS.plural),
     "node": ("", NODES.plural),
@@ -118,7 +118,7 @@ def _all(playbooks: Iterable[Playbook], catalog: Catalog) -> Iterator[tuple[Acce
             for access in (*spec.reads, *spec.writes):
                 if access.plane == "kube":
                     everywhere = access in spec.wide or (access.group, _plural(access)) in _CLUSTER_WIDE
-                    yield access, everywhere, "", step.id, step.on_failure == "continue"
+                    yield access, everywhere, "", step.id, step.on_failure == "continue" or access in spec.optional
 
 
 def _plural(access: Access) -> str:

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import parse_qsl, unquote
 
-from irkit.lab.status import unserved
+from irkit.lab.status import not_installed, unserved
 from irkit.lab.world import BY_PATH
 from irkit.model.effects import Resource
+from irkit.model.kube import EXTENSIONS
 
 ACCESS_REVIEWS: Final = Resource(
     group="authorization.k8s.io",
@@ -24,8 +25,28 @@ SELF_REVIEWS: Final = Resource(
 PLAIN: Final = frozenset({"/version", "/healthz", "/livez", "/readyz"})
 """Paths that anybody may read and that are about no resource."""
 
-_REVIEWS: Final = {(each.group, each.version, each.plural): each for each in (ACCESS_REVIEWS, SELF_REVIEWS)}
-_SUBRESOURCES: Final = {("pods", "eviction")}
+RULES_REVIEWS: Final = Resource(
+    group="authorization.k8s.io",
+    version="v1",
+    plural="selfsubjectrulesreviews",
+    kind="SelfSubjectRulesReview",
+    namespaced=False,
+)
+OTHERS_REVIEWS: Final = Resource(
+    group="authorization.k8s.io",
+    version="v1",
+    plural="subjectaccessreviews",
+    kind="SubjectAccessReview",
+    namespaced=False,
+)
+
+_REVIEWS: Final = {
+    (each.group, each.version, each.plural): each
+    for each in (ACCESS_REVIEWS, SELF_REVIEWS, RULES_REVIEWS, OTHERS_REVIEWS)
+}
+_SCALED: Final = ("deployments", "replicasets", "statefulsets")
+_MISSING: Final = {(each.group, each.version, each.plural) for each in EXTENSIONS}
+_SUBRESOURCES: Final = {("pods", "eviction"): {"POST"}} | {(each, "scale"): {"GET", "PATCH"} for each in _SCALED}
 _ONE: Final = {"GET": "get", "PATCH": "patch", "DELETE": "delete", "PUT": "update", "POST": "create"}
 _MANY: Final = {"GET": "list", "POST": "create", "DELETE": "deletecollection"}
 _CORE: Final = ("api", "v1")
@@ -48,7 +69,14 @@ class Call:
         return f"{self.resource.plural}/{self.subresource}" if self.subresource else self.resource.plural
 
 
-def parse(method: str, target: str) -> Call | str:
+def _resource(key: tuple[str, str, str]) -> Resource | None:
+    """Raises ApiError 404 for the custom resources of network engines: the lab has none installed."""
+    if key in _MISSING:
+        raise not_installed()
+    return BY_PATH.get(key) or _REVIEWS.get(key)
+
+
+def parse(method: str, target: str) -> Call | str:  # noqa: C901 -- one path, read from left to right
     """The call, or the path itself where it is one of `PLAIN`. Raises ApiError 501 for anything else."""
     path, _, query_text = target.partition("?")
     if path in PLAIN and method == "GET":
@@ -66,8 +94,8 @@ def parse(method: str, target: str) -> Call | str:
         namespace, rest = rest[1], rest[2:]
     plural, name, subresource, *more = [*rest, "", "", ""][: max(3, len(rest))]
     key = (group, version, plural)
-    resource = BY_PATH.get(key) or _REVIEWS.get(key)
-    if resource is None or any(more) or (subresource and (plural, subresource) not in _SUBRESOURCES):
+    resource = _resource(key)
+    if resource is None or any(more) or (subresource and method not in _SUBRESOURCES.get((plural, subresource), ())):
         unserved(f"{method} {path}")
     if bool(namespace) != resource.namespaced and (namespace or name or method == "POST"):
         unserved(f"{method} {path}")

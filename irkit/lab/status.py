@@ -152,6 +152,11 @@ def not_found(resource: Resource, name: str) -> ApiError:
     return ApiError(404, "NotFound", f'{resource} "{name}" not found', details=_details(resource, name))
 
 
+def not_installed() -> ApiError:
+    """404 about no object: what an API server says of a resource whose definition it does not have."""
+    return ApiError(404, "NotFound", "the server could not find the requested resource")
+
+
 def already_exists(resource: Resource, name: str) -> ApiError:
     """409 of a create."""
     return ApiError(409, "AlreadyExists", f'{resource} "{name}" already exists', details=_details(resource, name))
@@ -196,14 +201,12 @@ def too_many(message: str, retry_after: int, causes: list[dict[str, str]] | None
     return ApiError(429, "TooManyRequests", message, details={"causes": causes or []}, retry_after=retry_after)
 
 
-def not_acceptable() -> ApiError:
-    """406: no media type that the API serves was asked for."""
-    return ApiError(
-        406,
-        "NotAcceptable",
-        "only the following media types are accepted: application/json, application/yaml, "
-        "application/vnd.kubernetes.protobuf",
-    )
+def not_acceptable(
+    message: str = "only the following media types are accepted: application/json, application/yaml, "
+    "application/vnd.kubernetes.protobuf",
+) -> ApiError:
+    """406: no media type that the API serves was asked for, or not for this kind of answer."""
+    return ApiError(406, "NotAcceptable", message)
 
 
 def media_type(offered: str) -> ApiError:

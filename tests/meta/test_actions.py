@@ -13,7 +13,7 @@ import yaml
 from irkit.actions.api import Action, NoUndo
 from irkit.actions.catalog import Catalog
 from irkit.model.base import Model
-from irkit.model.kube import RESOURCES
+from irkit.model.kube import EXTENSIONS, RESOURCES
 from irkit.model.plans import Change, Settled, Verdict
 from tests.support.action_cases import ActionCase, AnyAction, all_cases, cases_of
 
@@ -76,13 +76,14 @@ def test_facts_are_frozen(action: AnyAction) -> None:
 
 @each_action
 def test_permissions_are_of_known_resources_and_say_each_verb(action: AnyAction) -> None:
-    known = {(resource.group, resource.plural) for resource in RESOURCES}
+    known = {(resource.group, resource.plural) for resource in (*RESOURCES, *EXTENSIONS)}
     kube = [one for one in (*action.spec.reads, *action.spec.writes) if one.plane == "kube"]
 
     assert {(one.group, one.resource.partition("/")[0]) for one in kube} <= known
     assert {one.verb for one in action.spec.reads} <= {"get", "list"}
     assert {one.verb for one in action.spec.writes} <= {"create", "patch", "delete"}
     assert len(set(action.spec.reads)) == len(action.spec.reads)
+    assert {*action.spec.optional} <= {*action.spec.reads, *action.spec.writes}
     assert not [one for one in kube if one.resource == "secrets"]
 
 

@@ -6,8 +6,10 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from irkit.errors import Unsupported
 from irkit.model.doc import Doc
 from irkit.model.effects import Access, Resource
+from irkit.model.kube import EXTENSIONS
 from irkit.model.ports import Artefact, EvidenceReader, KubeReader, Listing, Spooled
 from irkit.model.refs import ClusterRef
 
@@ -21,8 +23,15 @@ class MemoryKube:
         self.objects = {resource: list(items) for resource, items in objects.items()}
         self.asked: list[tuple[str, str, str]] = []
 
+    def _served(self, resource: Resource) -> None:
+        """A cluster has the custom resources that its objects are of, and no others."""
+        if resource in EXTENSIONS and resource not in self.objects:
+            msg = f"get {resource}: this API server does not serve that (404)"
+            raise Unsupported(msg)
+
     def get(self, resource: Resource, name: str, namespace: str = "") -> Doc | None:
         self.asked.append(("get", str(resource), name))
+        self._served(resource)
         for item in self.objects.get(resource, []):
             meta = item["metadata"]
             if meta["name"] == name and (not resource.namespaced or meta["namespace"] == namespace):
@@ -31,6 +40,7 @@ class MemoryKube:
 
     def list(self, resource: Resource, namespace: str = "", labels: Mapping[str, str] | None = None) -> Listing:
         self.asked.append(("list", str(resource), namespace))
+        self._served(resource)
         docs = [
             Doc(item, f"one of {resource}")
             for item in self.objects.get(resource, [])
@@ -40,11 +50,13 @@ class MemoryKube:
         return Listing(tuple(doc for doc in docs if wanted <= doc.labels("metadata", "labels").items()), "100", AS_OF)
 
     def list_metadata(
-        self, resource: Resource, namespace: str = "", labels: Mapping[str, str] | None = None
-    ) -> Listing:
+        self, resource: Resource, namespace: str = "", labels: Mapping[str, str] | None = None,
+        fields: Mapping[str, str] | None = None,
+    ) -> Listing:  # fmt: skip
         whole = self.list(resource, namespace, labels)
         self.asked[-1] = ("list_metadata", str(resource), namespace)
-        items = tuple(Doc({"metadata": doc.raw["metadata"]}, f"one of {resource}") for doc in whole.items)
+        picked = [doc for doc in whole.items if all(doc.raw.get(key) == value for key, value in (fields or {}).items())]
+        items = tuple(Doc({"metadata": doc.raw["metadata"]}, f"one of {resource}") for doc in picked)
         return Listing(items, whole.version, whole.as_of)
 
     def access(self, wanted: Access, namespace: str = "", name: str = "") -> bool:

@@ -1,15 +1,16 @@
 """kube.isolate_pod: deny a pod all traffic, in and out, by a NetworkPolicy.
 
-One policy serves all pods of a case in a namespace: it selects the case's label. Policies only ever add up,
-so any other policy that selects the pod and allows something keeps that open, and is named. Whether anything
-enforces policies here cannot be seen in the API's objects: without a probe the result is unproven.
+One policy serves all pods of a case in a namespace: it selects the case's label. Policies only ever add up, so any
+other that allows something at the pod keeps that open, and is named; where the running engine has an object that denies
+before all of them, irkit makes one too. That anything enforces policies only a probe can show: else it is unproven.
 """
 
 from __future__ import annotations
 
 from irkit.actions.api import ActionSpec, Defaults, NoOutputs
 from irkit.actions.kube.fields import Subject, remove_field, set_fields, take_out
-from irkit.actions.kube.isolate_pod.facts import Facts, observe
+from irkit.actions.kube.isolate_pod.deny import OPTIONAL, READS, WRITES, refused, taken_away, unseen, wanted
+from irkit.actions.kube.isolate_pod.facts import Choice, Facts, observe
 from irkit.actions.kube.isolate_pod.judge import (
     case_label,
     drifted,
@@ -23,16 +24,17 @@ from irkit.actions.kube.isolate_pod.policy import create, delete, differences, i
 from irkit.actions.kube.objects import absent, access, unpinned
 from irkit.model.base import Json, Model
 from irkit.model.effects import KubeCall, Mark
-from irkit.model.kube import NETWORK_POLICIES, PODS, SERVICES
+from irkit.model.kube import DAEMON_SETS, PODS
 from irkit.model.plans import Change, Original, Originals, Plan, Receipts, Refuse, Settled, Verdict
 from irkit.model.ports import Reader
 from irkit.model.refs import NamespaceRef, PodRef
 
 
 class Params(Model):
-    """The pod to cut off."""
+    """The pod to cut off, and by whose objects: `auto` takes a NetworkPolicy, and the engine's own where that leaks."""
 
     pod: PodRef
+    engine: Choice = "auto"
 
 
 class IsolatePod(Defaults):
@@ -45,8 +47,10 @@ class IsolatePod(Defaults):
         purpose="contain",
         params=Params,
         outputs=NoOutputs,
-        reads=(*access(PODS, "get", "list"), *access(NETWORK_POLICIES, "list"), *access(SERVICES, "list")),
-        writes=(*access(NETWORK_POLICIES, "create", "patch", "delete"), *access(PODS, "patch")),
+        reads=READS,
+        writes=WRITES,
+        wide=access(DAEMON_SETS, "list"),
+        optional=OPTIONAL,
         risk="disruptive",
         example="pod: ${inputs.pod}",
     )
@@ -60,7 +64,7 @@ class IsolatePod(Defaults):
         return NamespaceRef(cluster=p.pod.cluster, name=p.pod.namespace).key
 
     def mark_params(self, p: Model) -> Json:  # noqa: ARG002 -- the port's
-        """None: two pods of one namespace share the policy, and so the mark."""
+        """None: two pods of one namespace share the policy, and so the mark, by whatever engine."""
         return {}
 
     def locks(self, p: Params) -> tuple[str, ...]:
@@ -69,7 +73,7 @@ class IsolatePod(Defaults):
 
     def observe(self, p: Params, mark: Mark, reader: Reader) -> Facts:
         """The pod, every policy that may select it, and who else feels it."""
-        return observe(p.pod, mark, reader)
+        return observe(p.pod, mark, reader, p.engine)
 
     def plan(self, p: Params, mark: Mark, facts: Facts, mine: Receipts) -> Plan:
         """Policy first, then label: from the label on the pod is cut off."""
@@ -78,7 +82,7 @@ class IsolatePod(Defaults):
             if facts.fields.presence == "gone" and mine:
                 return Settled(f"{pod} is gone", Verdict.proven(f"{pod} no longer exists"))
             return absent(pod, facts.fields.presence)
-        refusal = impossible(pod, mark, facts) or unpinned(pod)
+        refusal = impossible(pod, mark, facts) or unpinned(pod) or refused(p.engine, facts)
         if refusal is not None:
             return refusal
         ours, effects, why = facts.policy(policy_name(mark)), list[KubeCall](), list[str]()
@@ -97,6 +101,9 @@ class IsolatePod(Defaults):
         if edit is not None:
             effects.append(edit.call)
             why.append(f"{pod} is not selected by it")
+        denials, reasons = wanted(p.engine, pod, mark, facts, mine)
+        effects += denials
+        why += reasons
         if effects:
             originals: tuple[Original, ...] = edit.originals if edit else ()
             return Change(tuple(effects), "; ".join(why), impact(facts), originals, edit.after if edit else {})
@@ -124,8 +131,16 @@ class IsolatePod(Defaults):
             if drift:
                 return drifted(f"NetworkPolicy {pod.namespace}/{ours.name}", drift)
             effects.append(delete(pod, ours))
+        if not others:
+            denials, drift = taken_away(pod, mark, facts)
+            if drift:
+                return drifted(f"irkit's {denials[0].resource.kind}", drift)
+            effects += denials
         if effects:
             return Change(tuple(effects), f"irkit's policy still selects {pod}")
+        hidden = unseen(mark, facts, mine)
+        if hidden is not None:
+            return hidden
         kept = f"; the policy stays for {len(others)} more pods of this case" if ours and others else ""
         return Settled(
             f"irkit's policy does not select {pod}{kept}", Verdict.proven("read back: no policy of irkit selects it")

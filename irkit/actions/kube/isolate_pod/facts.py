@@ -2,17 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import Literal
 
+from irkit.actions.kube.engines import DenialSeen, EngineSeen, Sharing, denials_of, detect, look_for, sharing
+from irkit.actions.kube.engines.denials import Family
 from irkit.actions.kube.fields import Fields, label, read_fields
 from irkit.actions.kube.isolate_pod.policy import policy_name
 from irkit.actions.kube.netpol import Opening, Pod, Policy, Selector, openings
 from irkit.actions.kube.objects import FARGATE_LABEL, NAME_LIMIT, find, living
 from irkit.actions.kube.owners import pod_ref
+from irkit.errors import Malformed
 from irkit.model.effects import Mark
 from irkit.model.kube import CASE_LABEL, NETWORK_POLICIES, PODS, SERVICES
-from irkit.model.ports import Reader
+from irkit.model.ports import KubeReader, Listing, Reader
 from irkit.model.refs import PodRef
+
+_UNSEEN, _ALONE = EngineSeen("unknown", "unknown"), Sharing()
+Choice = Literal["auto", "networkpolicy", "calico", "cilium", "aws"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeSeen:
+    """What a fresh probe of this pod under these policies found.
+
+    `refused` of `tried` new connections did not come through, `open` names those that did; `ingress` and `egress` say
+    which directions were tried; `established` what became of a connection that was open before.
+    """
+
+    refused: int
+    tried: int
+    open: tuple[str, ...] = ()
+    as_of: str = ""
+    ingress: bool = False
+    egress: bool = False
+    established: Literal["cut", "alive", "unknown"] = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +47,8 @@ class Facts:
 
     `others` are the other living pods of the namespace with the case's label, by name and key; `services` those
     that select the pod. `openings` is what the union of policies lets through at the pod once it bears the label.
-    `as_of` is the cluster's time of the list of policies.
+    `engine` is what runs here, `denials` what was found of the objects that deny there, `sharing` who shares the
+    pod's state. `as_of` is the cluster's time of the list of policies.
     """
 
     fields: Fields
@@ -32,14 +59,23 @@ class Facts:
     others: tuple[tuple[str, str], ...] = ()
     services: tuple[str, ...] = ()
     openings: tuple[Opening, ...] = ()
+    engine: EngineSeen = _UNSEEN
+    denials: tuple[DenialSeen, ...] = ()
+    sharing: Sharing = _ALONE
+    probe: ProbeSeen | None = None
     as_of: str = ""
 
     def policy(self, name: str) -> Policy | None:
         """The policy of this name."""
         return next((one for one in self.policies if one.name == name), None)
 
+    @property
+    def open(self) -> tuple[Opening, ...]:
+        """All that stays open: at the pod itself, and through those that share its state."""
+        return (*self.openings, *self.sharing.open_near)
 
-def observe(pod: PodRef, mark: Mark, reader: Reader) -> Facts:
+
+def observe(pod: PodRef, mark: Mark, reader: Reader, choice: Choice) -> Facts:
     """Read them. The pod may be gone: its policy, and who else is under it, still matter to an undo."""
     kube = reader.kube(pod.cluster)
     presence, doc = find(kube, PODS, pod)
@@ -48,10 +84,8 @@ def observe(pod: PodRef, mark: Mark, reader: Reader) -> Facts:
     labels = {} if doc is None else doc.labels("metadata", "labels")
     listing = kube.list(NETWORK_POLICIES, pod.namespace)
     after = {**labels, CASE_LABEL: mark.case}
-    policies = [
-        one for one in map(Policy.read, listing.items) if one.name == policy_name(mark) or one.selector.matches(after)
-    ]
-    seen = None if doc is None else replace(Pod.read(doc), labels=tuple(sorted(after.items())))
+    known = tuple(map(Policy.read, listing.items))
+    policies = [one for one in known if one.name == policy_name(mark) or one.selector.matches(after)]
     marked = kube.list(PODS, pod.namespace, {CASE_LABEL: mark.case}).items
     others = [
         (other.name, other.key)
@@ -63,6 +97,9 @@ def observe(pod: PodRef, mark: Mark, reader: Reader) -> Facts:
         for service in (kube.list(SERVICES, pod.namespace).items if doc is not None else ())
         if service.part("spec", "selector").raw and Selector.equals(service.labels("spec", "selector")).matches(labels)
     ]
+    target = None if doc is None else replace(Pod.read(doc), labels=tuple(sorted(after.items())))
+    engine = detect(kube)
+    found, shared = _open(kube, target, known, engine)
     return Facts(
         fields=fields,
         labels=tuple(sorted(labels.items())),
@@ -71,6 +108,43 @@ def observe(pod: PodRef, mark: Mark, reader: Reader) -> Facts:
         policies=tuple(sorted(policies, key=lambda one: one.name)),
         others=tuple(sorted(others)),
         services=tuple(sorted(services)),
-        openings=() if seen is None else openings(seen, policies),
+        openings=found,
+        engine=engine,
+        denials=tuple(
+            look_for(kube, family, policy_name(mark), mark, pod.namespace)
+            for family in _families(choice, engine, is_open=bool(found or shared.open_near))
+        ),
+        sharing=shared,
         as_of=listing.as_of,
     )
+
+
+def _open(
+    kube: KubeReader, target: Pod | None, known: tuple[Policy, ...], engine: EngineSeen
+) -> tuple[tuple[Opening, ...], Sharing]:
+    """The namespace's pods are listed where they are counted as peers, or share the target's state.
+
+    Peers of other namespaces are not counted: that may be a LIST of the whole cluster, and containment is waiting.
+    """
+    if target is None:
+        return (), Sharing()
+    found, shares = openings(target, known), engine.name == "vpc-cni"
+    if not found and not shares:
+        return (), Sharing()
+    pods = tuple(_readable(kube.list(PODS, target.namespace)))
+    return openings(target, known, pods), sharing(target, pods, known) if shares else Sharing()
+
+
+def _readable(listing: Listing) -> Iterator[Pod]:
+    """Bystanders that cannot be read are left out: they must not hold up the containment."""
+    for doc in listing.items:
+        with suppress(Malformed):
+            if living(doc):
+                yield Pod.read(doc)
+
+
+def _families(choice: Choice, engine: EngineSeen, *, is_open: bool) -> tuple[Family, ...]:
+    """Which objects to look for. Those of an unseen engine are looked for where something is open."""
+    if choice == "auto":
+        return denials_of(engine) if is_open or engine.name != "unknown" else ()
+    return () if choice == "networkpolicy" else (choice,)

@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 
 from irkit.actions.kube.fields import Field, clash, label
-from irkit.actions.kube.isolate_pod.facts import Facts
+from irkit.actions.kube.isolate_pod.deny import denied_by
+from irkit.actions.kube.isolate_pod.facts import Facts, ProbeSeen
 from irkit.actions.kube.labelling import held_elsewhere
-from irkit.actions.kube.netpol import in_words
+from irkit.actions.kube.netpol import Opening, in_words
 from irkit.model.effects import Mark
 from irkit.model.kube import CASE_LABEL
 from irkit.model.plans import Drift, Impact, Refuse, Verdict
 from irkit.model.refs import PodRef
 
-UNPROVEN = "no engine's enforcement was observed: nothing probes yet; connections that were open may live on"
+_SHOWN = 5
 
 
 def effect_name(verb: str, pod: PodRef) -> str:
@@ -48,9 +49,55 @@ def impossible(pod: PodRef, mark: Mark, facts: Facts) -> Refuse | None:
 
 
 def verdict(facts: Facts) -> Verdict:
-    """Leaky where another policy allows something; else unproven, for nobody looked at the traffic."""
-    found = in_words(facts.openings)
-    return Verdict.leaky("; ".join(found)) if found else Verdict.unproven(UNPROVEN)
+    """Proven only by connections that were tried; leaky where something is known to be open; else unproven.
+
+    What a probe saw outranks what the cluster's objects say of the engine. A probe tries a few connections and
+    not all, so other policies that allow something stay a leak until an object denies first.
+    """
+    probe = facts.probe
+    if probe is not None and probe.open:
+        return Verdict.leaky(f"connections came through: {'; '.join(probe.open[:_SHOWN])}")
+    if probe is not None and probe.established == "alive":
+        return Verdict.leaky("a connection that was open before lives on: kube.cut_connections ends it")
+    if facts.engine.enforces == "no" and not (probe and probe.tried):
+        return Verdict.leaky(f"nothing enforces the policy: {facts.engine}")
+    left = _left(facts)
+    if left:
+        return Verdict.leaky("; ".join(in_words(left)))
+    gaps = _gaps(facts, probe)
+    again = in_words(facts.sharing.open_far[:1])
+    warning = f"; may open again when the agent processes policies anew: {again[0]}" if again else ""
+    if probe is None or gaps:
+        return Verdict.unproven("; ".join(gaps) + warning)
+    return Verdict.proven(
+        f"{probe.refused} of {probe.tried} connections, in and out, were refused and what was open is cut{warning}"
+    )
+
+
+def _left(facts: Facts) -> tuple[Opening, ...]:
+    """What stays open, less what an object of the running engine denies before any allow rule."""
+    seen = denied_by(facts)
+    if seen is None:
+        return facts.open
+    if seen.denial.covers_outside:
+        return ()
+    return tuple(one for one in facts.open if one.outside and one.direction == "ingress")
+
+
+def _gaps(facts: Facts, probe: ProbeSeen | None) -> list[str]:
+    """What keeps it from being proven, and what would prove it."""
+    if probe is None or not probe.tried:
+        limit = f"; {facts.engine.limits[0]}" if facts.engine.limits else ""
+        return [f"nobody tried a connection (kube.probe_pod does); seen: {facts.engine}{limit}"]
+    gaps = []
+    if probe.refused < probe.tried:
+        gaps.append(f"{probe.tried - probe.refused} of {probe.tried} tries said nothing")
+    missing = [name for name, tried in (("into", probe.ingress), ("out of", probe.egress)) if not tried]
+    if missing:
+        gaps.append(f"no connection {' and '.join(missing)} the pod was tried")
+    if probe.established == "unknown":
+        gaps.append("new connections are refused; what became of those that were open was not seen")
+    return gaps
 
 
 def impact(facts: Facts) -> tuple[Impact, ...]:
@@ -63,7 +110,20 @@ def impact(facts: Facts) -> tuple[Impact, ...]:
         Impact(who=f"Service {name}", what="still counts the pod as an endpoint: requests sent to it time out")
         for name in facts.services
     )
-    return (*others, *services)
+    near = tuple(
+        Impact(
+            who=f"pod {name}",
+            what="shares VPC CNI's state on the node: cut off too, less what policies allow it",
+            warn=True,
+        )
+        for name in facts.sharing.near
+    )
+    later = Impact(
+        who=f"new pods {facts.sharing.prefix}-*",
+        what="may inherit the state: replace the workload from a new ReplicaSet, not by another replica",
+        warn=True,
+    )
+    return (*others, *services, *near, *((later,) if facts.sharing.prefix else ()))
 
 
 def drifted(what: str, drift: tuple[Drift, ...]) -> Refuse:

@@ -48,7 +48,8 @@ def openings(
 ) -> tuple[Opening, ...]:
     """What policies let through to or from a pod, sorted. A rule that matches nobody today is one all the same.
 
-    Peers are counted among `pods` (living ones), where they and the namespaces' labels are given.
+    Peers are counted among `pods` (living ones) where those are given; without the namespaces' labels only those of
+    rules about the policy's own namespace.
     """
     found: list[Opening] = []
     for policy in sorted((one for one in policies if selects(one, pod)), key=lambda one: one.name):
@@ -86,10 +87,10 @@ def _outside(peer: Peer) -> bool:
 def _count(
     rule: Rule, policy: Policy, pod: Pod, pods: Sequence[Pod] | None, namespaces: Namespaces | None
 ) -> int | None:
-    if pods is None or namespaces is None:
+    if pods is None or (namespaces is None and any(one.namespaces is not None for one in rule.peers)):
         return None
     return sum(
-        (not rule.peers or any(matches(peer, policy, other, namespaces) for peer in rule.peers))
+        (not rule.peers or any(matches(peer, policy, other, namespaces or {}) for peer in rule.peers))
         for other in pods
         if (other.namespace, other.name) != (pod.namespace, pod.name)
     )
