@@ -11,12 +11,14 @@ from typing import Any, Final
 
 import orjson
 
-from irkit.lab import bodies, deletes, reads, reviews, routes, writes
+from irkit.lab import bodies, deletes, escalation, reads, reviews, routes, scale, writes
 from irkit.lab.audit import AuditLog, Entry
-from irkit.lab.auth import Identity, Tokens, allowed, denied
+from irkit.lab.auth import Identity, Tokens, act_as, attributes, authorize, denied
+from irkit.lab.controllers import Controllers
 from irkit.lab.faults import Fault, Faults
 from irkit.lab.http import Request, Response
-from irkit.lab.routes import ACCESS_REVIEWS, SELF_REVIEWS, Call
+from irkit.lab.network import Network
+from irkit.lab.routes import ACCESS_REVIEWS, OTHERS_REVIEWS, RULES_REVIEWS, SELF_REVIEWS, Call
 from irkit.lab.spoil import spoil
 from irkit.lab.status import ApiError, not_acceptable, unserved
 from irkit.lab.world import World, now
@@ -45,6 +47,8 @@ class Api:
     def __init__(self, world: World, tokens: Tokens) -> None:
         self.world = world
         self.tokens = tokens
+        self.network = Network(world)
+        self.controllers = Controllers(world, self.network)
         self.audit = AuditLog()
         self.faults = Faults()
         self.pages = reads.Pages()
@@ -115,7 +119,9 @@ class Api:
             entry.body = _readable(request.body)
         who = self.tokens.who(request.headers.get("authorization", ""))
         entry.user, entry.groups = who.user, who.groups
-        _check_accept(request.headers.get("accept", ""))
+        acting = act_as(self.world, who, request.headers)
+        if acting is not who:
+            entry.impersonated, who = acting.user, acting
         hit = self.faults.meet(who.user, call)
         if not hit:
             return self._perform(who, call, request, entry)
@@ -141,37 +147,63 @@ class Api:
         return response
 
     def _perform(self, who: Identity, call: Call, request: Request, entry: Entry) -> Response:
-        if not allowed(who, call):
-            raise denied(who, call)
-        with self.world.lock:
-            self.world.bury()
+        form = _form(request.headers.get("accept", ""))
+        asked = attributes(call)
+        answer = authorize(self.world, who, asked)
+        if not answer.allowed:
+            raise denied(who, asked, answer.reason)
+        self.controllers.request()
+        if call.verb in {"get", "list"}:
+            return Response(200, self._read(call, form))
+        if form:
+            unserved(f"answers of a {call.verb} as {form}")
+        if review := self._review(who, call, request):
+            return Response(201, review)
+        with self.world.lock:  # nobody sees the world between a write and what the controllers make of it
+            try:
+                return self._write(who, call, request, entry)
+            finally:
+                self.controllers.run()
+
+    def _read(self, call: Call, form: str) -> bytes:
+        if call.subresource:
+            return scale.get(self.world, call)
         if call.verb == "get":
-            return Response(200, reads.get(self.world, call))
-        if call.verb == "list":
-            return Response(200, reads.list_(self.world, self.pages, call))
-        return self._write(who, call, request, entry)
+            return reads.get(self.world, call, form)
+        return reads.list_(self.world, self.pages, call, form)
+
+    def _review(self, who: Identity, call: Call, request: Request) -> bytes:
+        """The answer to a review; empty for anything else."""
+        bodies.check_media_type(request.headers.get("content-type", ""), patch=call.verb == "patch")
+        if call.verb != "create":
+            return b""
+        if call.resource is ACCESS_REVIEWS:
+            return reviews.access(self.world, who, request.body)
+        if call.resource is OTHERS_REVIEWS:
+            return reviews.access_of_others(self.world, request.body)
+        if call.resource is RULES_REVIEWS:
+            return reviews.rules(self.world, who, request.body)
+        return reviews.myself(who, request.body) if call.resource is SELF_REVIEWS else b""
 
     def _write(self, who: Identity, call: Call, request: Request, entry: Entry) -> Response:
-        bodies.check_media_type(request.headers.get("content-type", ""), patch=call.verb == "patch")
-        if call.resource is ACCESS_REVIEWS and call.verb == "create":
-            return Response(201, reviews.access(who, request.body))
-        if call.resource is SELF_REVIEWS and call.verb == "create":
-            return Response(201, reviews.myself(who, request.body))
-        code = 201 if call.verb == "create" else 200
         if call.verb == "delete":
             done = deletes.delete(self.world, call, request.body)
         else:
             how = bodies.options(call, request.headers.get("user-agent", ""))
-            if call.subresource:
+            guard = escalation.guard(self.world, who, call)
+            if call.subresource == "eviction":
                 done = deletes.evict(self.world, call, request.body, dry_run=how.dry_run)
+            elif call.subresource:
+                done = scale.patch(self.world, call, request.body, how)
             elif call.verb == "create":
-                done = writes.create(self.world, call, request.body, how)
+                done = writes.create(self.world, call, request.body, how, guard)
             elif call.verb == "patch":
-                done = writes.patch(self.world, call, request.body, how)
+                done = writes.patch(self.world, call, request.body, how, guard)
             else:
                 unserved(f"{call.verb} of {call.resource}")
         entry.applied = done.applied
         entry.dry_run = done.dry_run
+        code = 201 if call.verb == "create" else 200
         return Response(
             code, done.body, headers=tuple(("Warning", f'299 - "{_quote(text)}"') for text in done.warnings)
         )
@@ -187,16 +219,25 @@ def _plain(path: str) -> Response:
     return Response(200, b"ok", "text/plain; charset=utf-8")
 
 
-def _check_accept(accept: str) -> None:
-    """Raises ApiError 406 where JSON will not do, 501 for tables and partial objects."""
-    if not accept:
-        return
-    kinds = [part.strip().lower() for part in accept.split(",")]
-    first = kinds[0]
-    if "as=" in first:
-        unserved(f"answers as {first}")
-    if not any(kind.split(";")[0].strip() in {"application/json", "application/*", "*/*"} for kind in kinds):
+def _form(accept: str) -> str:
+    """`reads.PARTIAL` or `reads.PARTIAL_LIST` where that is preferred, otherwise "".
+
+    Raises ApiError 406 where JSON will not do, 501 for tables.
+    """
+    for kind in (part.strip() for part in accept.split(",") if part.strip()):
+        media, *parameters = (part.strip() for part in kind.split(";"))
+        wanted = dict(part.partition("=")[::2] for part in parameters)
+        if media.lower() not in {"application/json", "application/*", "*/*"}:
+            continue
+        form = wanted.get("as", "")
+        if form in {reads.PARTIAL, reads.PARTIAL_LIST} and (wanted.get("g"), wanted.get("v")) == ("meta.k8s.io", "v1"):
+            return form
+        if not form:
+            return ""
+        unserved(f"answers as {kind}")
+    if accept:
         raise not_acceptable()
+    return ""
 
 
 def _readable(body: bytes) -> Any:  # noqa: ANN401 -- JSON of any shape

@@ -12,7 +12,7 @@ class Entry:
     """One request. `applied` says whether the world was changed by it, whatever the caller was answered.
 
     `code` is the status that was sent, or 0 where the connection ended without one. `body` is the parsed body of
-    a write. `fault` names the faults that hit it.
+    a write. `fault` names the faults that hit it. `user` is whose token it was, `impersonated` whom it acted as.
     """
 
     seq: int = 0
@@ -20,6 +20,7 @@ class Entry:
     audit_id: str = ""
     user: str = ""
     groups: tuple[str, ...] = ()
+    impersonated: str = ""
     method: str = ""
     uri: str = ""
     verb: str = ""

@@ -8,7 +8,9 @@ from typing import Any, Final
 
 from irkit.lab import objects as make
 from irkit.lab.auth import DEFAULT
+from irkit.lab.controllers.cluster import ACCOUNT_NAME, ACCOUNT_UID, TOKEN_TYPE
 from irkit.lab.objects import Object
+from irkit.lab.roles import default_roles
 from irkit.lab.scenario import (
     BudgetShape,
     NamespaceShape,
@@ -41,7 +43,7 @@ def build_world(world: WorldShape, seed: int, now: datetime | None = None, token
         builder.add_namespace(name, shape)
     builder.add_system()
     builder.add_budgets(world)
-    return Seed(world.cluster, (*builder.objects, *world.objects), seed, {**DEFAULT, **(tokens or {})})
+    return Seed(world.cluster, (*builder.objects, *world.objects), seed, {**DEFAULT, **(tokens or {})}, world.behaviour)
 
 
 class _Builder(Workloads):
@@ -52,9 +54,7 @@ class _Builder(Workloads):
         self.add(_config_map(name, "kube-root-ca.crt", {"ca.crt": "lab"}))
         if "default" not in shape.service_accounts:
             self.add(make.service_account(name, "default"))
-        for each, account in shape.service_accounts.items():
-            self.roles[name, each] = account.role
-            self.add(make.service_account(name, each, account.role), account.uid)
+        self._add_accounts(name, shape)
         for kind, workloads in (
             ("Deployment", shape.deployments),
             ("ReplicaSet", shape.replica_sets),
@@ -77,6 +77,13 @@ class _Builder(Workloads):
             doc = {"apiVersion": "v1", "kind": "Secret", "metadata": make.meta(each, name), "type": "Opaque"}
             self.add(doc | {"data": encoded})
 
+    def _add_accounts(self, namespace: str, shape: NamespaceShape) -> None:
+        for name, account in shape.service_accounts.items():
+            self.roles[namespace, name] = account.role
+            made = self.add(make.service_account(namespace, name, account.role), account.uid)
+            for token in account.tokens:
+                self.add(_token(made, token, self.seed))
+
     def add_system(self) -> None:
         """What every EKS cluster runs: the CNI's DaemonSet on each node, and DNS."""
         self.add_workload(
@@ -88,15 +95,8 @@ class _Builder(Workloads):
         self.add_workload(
             "Deployment", "kube-system", "coredns", WorkloadShape(image="lab.invalid/coredns:v1.12.4", replicas=2)
         )
-        self.add(
-            {
-                "apiVersion": "rbac.authorization.k8s.io/v1",
-                "kind": "ClusterRoleBinding",
-                "metadata": make.meta("cluster-admin"),
-                "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
-                "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "system:masters"}],
-            }
-        )
+        for doc in default_roles():
+            self.add(doc)
 
     def add_budgets(self, world: WorldShape) -> None:
         """Budgets last: their status counts the pods."""
@@ -124,9 +124,34 @@ class _Builder(Workloads):
                     "desiredHealthy": wanted.min_available,
                     "disruptionsAllowed": allowed,
                     "expectedPods": healthy,
+                    "conditions": [
+                        {
+                            "type": "DisruptionAllowed",
+                            "status": "True" if allowed else "False",
+                            "reason": "SufficientPods" if allowed else "InsufficientPods",
+                            "message": "",
+                            "observedGeneration": 1,
+                            "lastTransitionTime": self.since,
+                        }
+                    ],
                 },
             }
         )
+
+
+def _token(account: Object, name: str, seed: int) -> Object:
+    """A Secret with a token of a service account: one that does not end by itself."""
+    meta = account["metadata"]
+    about = {ACCOUNT_NAME: meta["name"], ACCOUNT_UID: meta["uid"]}
+    text = make.hexes(f"{seed}/{meta['uid']}/{name}", 40)
+    held = {"token": f"lab-secret-{text}", "namespace": meta["namespace"]}
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": make.meta(name, meta["namespace"], annotations=about),
+        "type": TOKEN_TYPE,
+        "data": {key: base64.b64encode(value.encode()).decode() for key, value in (held | {"ca.crt": "lab"}).items()},
+    }
 
 
 def _config_map(namespace: str, name: str, data: dict[str, str]) -> Object:

@@ -14,11 +14,14 @@ import orjson
 from irkit.lab import managed
 from irkit.lab.api import Api
 from irkit.lab.auth import Identity
+from irkit.lab.behaviour import Behaviour
 from irkit.lab.faults import Fault
+from irkit.lab.network import Answer, Life, NetworkState
 from irkit.lab.world import BY_KIND, BY_PLURAL, Entry, State, make_uid, now
 from irkit.model.effects import Resource
 
 Json = dict[str, Any]
+Kept = tuple[State, NetworkState]
 SEED: Final = "seed"
 """The snapshot of the world as it began."""
 ELSE: Final = "somebody-else"
@@ -100,6 +103,34 @@ class ControlPlane(ABC):
         """The API answers 401 to this token from now on."""
         self._ask("expire_token", name=name)
 
+    def settle(self) -> None:
+        """Let happen what only waits for time: pods that end are gone, started ones are ready or have ended."""
+        self._ask("settle")
+
+    def behaviour(self) -> Behaviour:
+        """How the cluster behaves now."""
+        return Behaviour.parse(self._ask("behaviour"))
+
+    def behave(self, behaviour: Behaviour) -> None:
+        """Behave so from now on, until the next reset."""
+        self._ask("behave", behaviour=behaviour.dump())
+
+    def connect(self, source: str, address: str, port: int, protocol: str = "TCP") -> Answer:
+        """How a new connection ends. `source` is NAMESPACE/POD, a node's name, or an address off the cluster."""
+        return cast("Answer", self._ask("connect", source=source, address=address, port=port, protocol=protocol))
+
+    def listen(self, pod: str, port: int, protocol: str = "TCP") -> None:
+        """Something in NAMESPACE/POD listens that no container declares."""
+        self._ask("listen", pod=pod, port=port, protocol=protocol)
+
+    def hold(self, source: str, address: str, port: int, protocol: str = "TCP") -> int:
+        """Open a connection that is used without pause; gives its number. Raises ValueError where it cannot be."""
+        return cast("int", self._ask("hold", source=source, address=address, port=port, protocol=protocol))
+
+    def alive(self, flow: int) -> Life:
+        """What became of a held connection: alive, silent (for now), reset, or closed because an end is gone."""
+        return cast("Life", self._ask("alive", flow=flow))
+
     def expire_pages(self) -> None:
         """All continue tokens are too old from now on."""
         self._ask("expire_pages")
@@ -114,7 +145,12 @@ class Control(ControlPlane):
     def __init__(self, api: Api) -> None:
         self._api = api
         self._world = api.world
-        self._kept: dict[str, State] = {SEED: api.world.capture()}
+        self._controllers = api.controllers
+        self._network = api.network
+        self._kept: dict[str, Kept] = {SEED: self._capture()}
+
+    def _capture(self) -> Kept:
+        return self._world.capture(), self._network.capture()
 
     def _ask(self, method: str, **arguments: Any) -> Any:  # noqa: ANN401 -- see ControlPlane
         return self.perform(method, arguments)
@@ -125,12 +161,12 @@ class Control(ControlPlane):
 
     def _do_dump(self) -> list[Json]:
         with self._world.lock:
-            self._world.bury()
+            self._controllers.run()
             return self._world.dump()
 
     def _do_get(self, resource: str, name: str, namespace: str) -> Json | None:
         with self._world.lock:
-            self._world.bury()
+            self._controllers.run()
             entry = self._world.get(BY_PLURAL[resource], namespace, name)
         return entry.copy() if entry else None
 
@@ -146,6 +182,7 @@ class Control(ControlPlane):
         with self._world.lock:
             self._found(resource, namespace, name)
             self._world.remove(BY_PLURAL[resource], namespace, name)
+            self._controllers.run()
 
     def _found(self, resource: str, namespace: str, name: str) -> Entry:
         entry = self._world.get(BY_PLURAL[resource], namespace, name)
@@ -161,7 +198,9 @@ class Control(ControlPlane):
             meta.setdefault("uid", old.uid if old else make_uid(self._world.seed, f"put/{self._world.next_serial()}"))
             meta.setdefault("creationTimestamp", old.doc["metadata"]["creationTimestamp"] if old else now())
             managed.record(old.doc if old else None, new, manager=by, at=now(), api_version=resource.api_version)
-            return self._world.put(resource, new).copy()
+            stored = self._world.put(resource, new).copy()
+            self._controllers.run()
+            return stored
 
     def _do_audit(self) -> list[Json]:
         return self._api.audit.dump()
@@ -174,11 +213,13 @@ class Control(ControlPlane):
 
     def _do_snapshot(self, name: str) -> None:
         with self._world.lock:
-            self._kept[name] = self._world.capture()
+            self._kept[name] = self._capture()
 
     def _do_reset(self, name: str) -> None:
         with self._world.lock:
-            self._world.restore(self._kept[name])
+            world, network = self._kept[name]
+            self._world.restore(world)
+            self._network.restore(network)
             self._api.forget()
 
     def _do_fault(self, fault: Json) -> int:
@@ -198,6 +239,29 @@ class Control(ControlPlane):
 
     def _do_expire_token(self, name: str) -> None:
         self._api.tokens.expire(name)
+
+    def _do_settle(self) -> None:
+        self._controllers.settle()
+
+    def _do_behaviour(self) -> Json:
+        return self._world.behaviour.dump()
+
+    def _do_behave(self, behaviour: Json) -> None:
+        with self._world.lock:
+            self._world.behaviour = Behaviour.parse(behaviour)
+            self._controllers.run()
+
+    def _do_connect(self, source: str, address: str, port: int, protocol: str) -> Answer:
+        return self._network.connect(source, address, port, protocol)
+
+    def _do_listen(self, pod: str, port: int, protocol: str) -> None:
+        self._network.listen(pod, port, protocol)
+
+    def _do_hold(self, source: str, address: str, port: int, protocol: str) -> int:
+        return self._network.hold(source, address, port, protocol)
+
+    def _do_alive(self, flow: int) -> Life:
+        return self._network.alive(flow)
 
     def _do_expire_pages(self) -> None:
         self._api.pages.expire()

@@ -1,36 +1,52 @@
-"""delete and eviction.
-
-Pods and NetworkPolicies can be deleted. A pod with a controller would be replaced by it; as the lab has no
-controllers, such a delete or eviction is answered 501.
-"""
+"""delete and eviction."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import orjson
 
 from irkit.lab import managed
 from irkit.lab.bodies import DeleteOptions, delete_options, read_object
+from irkit.lab.controllers import budgets
+from irkit.lab.controllers.common import ENDED, is_ready
+from irkit.lab.controllers.pods import end
 from irkit.lab.routes import Call
-from irkit.lab.selectors import from_object, matches
-from irkit.lab.status import not_found, precondition_failed, refuse, too_many, unserved
+from irkit.lab.status import ApiError, not_found, precondition_failed, refuse, too_many, unserved
 from irkit.lab.world import Entry, World, now
 from irkit.lab.writes import Written
 from irkit.model.effects import Resource
-from irkit.model.kube import NETWORK_POLICIES, PDBS, PODS
+from irkit.model.kube import (
+    CLUSTER_ROLE_BINDINGS,
+    CLUSTER_ROLES,
+    CONFIG_MAPS,
+    CRON_JOBS,
+    DAEMON_SETS,
+    DEPLOYMENTS,
+    JOBS,
+    NETWORK_POLICIES,
+    PDBS,
+    PODS,
+    REPLICA_SETS,
+    ROLE_BINDINGS,
+    ROLES,
+    SECRETS,
+    SERVICE_ACCOUNTS,
+    SERVICES,
+    STATEFUL_SETS,
+)
 
 EVICTIONS: Final = Resource(group="policy", version="v1", plural="evictions", kind="Eviction")
-DYING: Final = 0.2
-"""Seconds after which a pod whose grace period runs is gone: its containers end early, as most do."""
-_DEFAULT_GRACE: Final = 30
-_ENDED: Final = frozenset({"Succeeded", "Failed"})
+DELETABLE: Final = frozenset({
+    PODS, NETWORK_POLICIES, PDBS, SERVICES, SERVICE_ACCOUNTS, SECRETS, CONFIG_MAPS, ROLES, CLUSTER_ROLES,
+    ROLE_BINDINGS, CLUSTER_ROLE_BINDINGS, DEPLOYMENTS, REPLICA_SETS, STATEFUL_SETS, DAEMON_SETS, JOBS, CRON_JOBS,
+})  # fmt: skip
+"""Of these the lab knows what else goes: what they own, and a service account's tokens."""
 
 
 def delete(world: World, call: Call, body: bytes) -> Written:
     """DELETE of an object."""
-    if call.resource not in {PODS, NETWORK_POLICIES}:
+    if call.resource not in DELETABLE:
         unserved(f"deleting {call.resource}")
     how = delete_options(body, call.query)
     with world.lock:
@@ -46,7 +62,7 @@ def _delete(world: World, call: Call, how: DeleteOptions) -> Written:
     if meta.get("finalizers"):
         unserved("deleting an object that has finalizers")
     if call.resource is PODS:
-        return _delete_pod(world, call, entry, how)
+        return _delete_pod(world, entry, how)
     if not how.dry_run:
         world.remove(call.resource, call.namespace, call.name)
     status = {
@@ -78,34 +94,10 @@ def _check_preconditions(call: Call, meta: dict[str, Any], how: DeleteOptions) -
             raise precondition_failed(call.resource, call.name, why)
 
 
-def _delete_pod(world: World, call: Call, entry: Entry, how: DeleteOptions) -> Written:
-    doc = entry.copy()
-    meta, spec = doc["metadata"], doc["spec"]
-    if any(owner.get("controller") and owner["kind"] != "Node" for owner in meta.get("ownerReferences", [])):
-        unserved("deleting a pod that a controller owns and would replace (no controllers)")
-    grace = spec.get("terminationGracePeriodSeconds", _DEFAULT_GRACE) if how.grace is None else how.grace
-    grace = 1 if grace < 0 else grace
-    if not spec.get("nodeName") or doc.get("status", {}).get("phase") in _ENDED:
-        grace = 0
-    begun = "deletionTimestamp" in meta
-    if begun and grace and (how.grace is None or grace >= meta.get("deletionGracePeriodSeconds", 0)):
-        return Written(entry.body, applied=False, dry_run=how.dry_run)
-    start = datetime.now(UTC)
-    if begun:
-        ends = datetime.strptime(meta["deletionTimestamp"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
-        start = ends - timedelta(seconds=meta.get("deletionGracePeriodSeconds", 0))
-    meta["deletionTimestamp"] = (start + timedelta(seconds=grace)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    meta["deletionGracePeriodSeconds"] = grace
-    if meta.get("generation") and not begun:
-        meta["generation"] += 1
-    if how.dry_run:
-        return Written(orjson.dumps(doc), applied=False, dry_run=True)
-    if grace:
-        stored = world.put(PODS, doc)
-        world.let_die(PODS, stored, min(grace, DYING))
-        return Written(stored.body, applied=True)
-    world.remove(PODS, call.namespace, call.name)
-    return Written(orjson.dumps(doc), applied=True)
+def _delete_pod(world: World, entry: Entry, how: DeleteOptions) -> Written:
+    left, applied = end(world, entry, how.grace, dry_run=how.dry_run)
+    body = entry.body if not applied and not how.dry_run else orjson.dumps(left)
+    return Written(body, applied=applied, dry_run=how.dry_run)
 
 
 def evict(world: World, call: Call, body: bytes, *, dry_run: bool) -> Written:
@@ -119,53 +111,50 @@ def evict(world: World, call: Call, body: bytes, *, dry_run: bool) -> Written:
         entry = world.get(PODS, call.namespace, call.name)
         if entry is None:
             raise not_found(PODS, call.name)
-        _check_budget(world, entry)
+        budget = _check_budget(world, entry)
         done = _delete(world, call, how)
-        if done.applied:
-            _spend_budget(world, entry)
+        if done.applied and budget is not None:
+            _spend(world, budget, entry)
     success = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
     return Written(orjson.dumps(success), applied=done.applied, dry_run=done.dry_run)
 
 
 def _budgets(world: World, pod: Entry) -> list[Entry]:
-    """The budgets that select the pod; an empty selector selects nothing here."""
-    meta = pod.doc["metadata"]
-    return [
-        budget
-        for budget in world.entries(PDBS, meta["namespace"])
-        if (wanted := from_object(budget.doc["spec"].get("selector", {}))) and matches(wanted, meta.get("labels", {}))
-    ]
+    """The budgets that a pod's eviction has to ask."""
+    status, meta = pod.doc.get("status", {}), pod.doc["metadata"]
+    if status.get("phase") in {*ENDED, "Pending"} or "deletionTimestamp" in meta:
+        return []
+    return [budget for budget in world.entries(PDBS, meta["namespace"]) if budgets.covers(budget.doc, pod.doc)]
 
 
-def _exempt(pod: Entry) -> bool:
-    return pod.doc.get("status", {}).get("phase") in {*_ENDED, "Pending"} or "deletionTimestamp" in pod.doc["metadata"]
-
-
-def _check_budget(world: World, pod: Entry) -> None:
-    if _exempt(pod):
-        return
-    budgets = _budgets(world, pod)
-    if len(budgets) > 1:
-        unserved("evicting a pod that several budgets select")
-    for budget in budgets:
-        status = budget.doc["status"]
-        if status["disruptionsAllowed"] <= 0:
-            why = (
-                f"The disruption budget {budget.doc['metadata']['name']} needs {status['desiredHealthy']} healthy "
-                f"pods and has {status['currentHealthy']} currently"
-            )
-            message = "Cannot evict pod as it would violate the pod's disruption budget."
-            raise too_many(message, 0, [{"reason": "DisruptionBudget", "message": why}])
-
-
-def _spend_budget(world: World, pod: Entry) -> None:
-    if _exempt(pod):
-        return
-    for budget in _budgets(world, pod):
-        doc = budget.copy()
-        doc["status"]["disruptionsAllowed"] -= 1
-        doc["status"].setdefault("disruptedPods", {})[pod.doc["metadata"]["name"]] = now()
-        managed.record(
-            budget.doc, doc, manager="kube-apiserver", at=now(), api_version="policy/v1", subresource="status"
+def _check_budget(world: World, pod: Entry) -> Entry | None:
+    """The budget to spend from. Raises ApiError 429 where it is spent, 500 where there are several."""
+    found = _budgets(world, pod)
+    if len(found) > 1:
+        raise ApiError(
+            500,
+            "",
+            "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.",
         )
-        world.put(PDBS, doc)
+    if not found:
+        return None
+    doc = found[0].doc
+    status, policy = doc.get("status", {}), doc["spec"].get("unhealthyPodEvictionPolicy", "")
+    healthy, desired = status.get("currentHealthy", 0), status.get("desiredHealthy", 0)
+    if not is_ready(pod.doc) and (policy == "AlwaysAllow" or (healthy >= desired > 0)):
+        return None  # it is no part of what the budget guards
+    if status.get("disruptionsAllowed", 0) <= 0:
+        why = (
+            f"The disruption budget {doc['metadata']['name']} needs {desired} healthy pods and has {healthy} currently"
+        )
+        message = "Cannot evict pod as it would violate the pod's disruption budget."
+        raise too_many(message, 0, [{"reason": "DisruptionBudget", "message": why}])
+    return found[0]
+
+
+def _spend(world: World, budget: Entry, pod: Entry) -> None:
+    doc = budget.copy()
+    doc["status"]["disruptionsAllowed"] -= 1
+    doc["status"].setdefault("disruptedPods", {})[pod.doc["metadata"]["name"]] = now()
+    managed.record(budget.doc, doc, manager="kube-apiserver", at=now(), api_version="policy/v1", subresource="status")
+    world.put(PDBS, doc)

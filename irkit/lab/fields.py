@@ -28,6 +28,8 @@ _SCALARS: Final[dict[str, tuple[type, ...]]] = {
 _GO: Final = {dict: "object", list: "array", str: "string", bool: "bool", int: "number", float: "number"}
 OMITTED_WHEN_ZERO: Final[dict[str, frozenset[str]]] = {
     "V1NodeSpec": frozenset({"unschedulable", "podCIDR", "providerID"}),
+    "V1DeploymentSpec": frozenset({"paused", "minReadySeconds"}),
+    "V1ScaleSpec": frozenset({"replicas"}),
     "V1PodSpec": frozenset({"hostNetwork", "hostPID", "hostIPC", "nodeName", "serviceAccountName"}),
     "V1ObjectMeta": frozenset(
         {"name", "generateName", "namespace", "uid", "resourceVersion", "selfLink", "generation"}
@@ -137,7 +139,8 @@ def generate(roots: tuple[str, ...]) -> dict[str, Fields]:
 TYPES: Final = {resource.kind: f"V1{resource.kind}" for resource in RESOURCES} | {"Event": "CoreV1Event"}
 """The type of each kind that the lab knows."""
 ROOTS: Final = (
-    *TYPES.values(), "V1DeleteOptions", "V1Eviction", "V1SelfSubjectAccessReview", "V1SelfSubjectReview",
+    *TYPES.values(), "V1DeleteOptions", "V1Eviction", "V1Scale", "V1SelfSubjectAccessReview", "V1SelfSubjectReview",
+    "V1SelfSubjectRulesReview", "V1SubjectAccessReview",
 )  # fmt: skip
 
 

@@ -86,9 +86,10 @@ class _Connection:
         del self.buffer[: end + 4]
         try:
             method, target, _ = lines[0].split(" ")
-            headers = {
-                name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])
-            }
+            headers: dict[str, str] = {}
+            for name, _, value in (line.partition(":") for line in lines[1:]):
+                key, text = name.strip().lower(), value.strip()
+                headers[key] = f"{headers[key]}, {text}" if key in headers else text
             length = int(headers.get("content-length", "0"))
         except ValueError:
             raise _Refused(400) from None

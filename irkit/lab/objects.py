@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Mapping
 from typing import Any
@@ -150,6 +151,12 @@ _TOKEN_VOLUME: Object = {
         ],
     },
 }
+
+
+def token_volume() -> Object:
+    """The volume of a service account's token, as admission adds it to a pod."""
+    found: Object = copy.deepcopy(_TOKEN_VOLUME)
+    return found
 
 
 def pod_spec(containers: list[Object], *, account: str) -> Object:

@@ -11,7 +11,7 @@ from typing import Final
 
 from irkit.lab.routes import Call
 from irkit.lab.selectors import field_match, label_match
-from irkit.lab.status import ApiError, expired, not_found, refuse, unserved
+from irkit.lab.status import ApiError, expired, not_acceptable, not_found, refuse, unserved
 from irkit.lab.world import Entry, World
 
 INCONSISTENT: Final = -1
@@ -59,17 +59,27 @@ def _read_token(token: str) -> tuple[int, str]:
         refuse("continue key is not valid: the token cannot be read")
 
 
-def get(world: World, call: Call) -> bytes:
-    """One object. Raises ApiError 404."""
+PARTIAL: Final = "PartialObjectMetadata"
+PARTIAL_LIST: Final = "PartialObjectMetadataList"
+_A_LIST: Final = "you requested PartialObjectMetadata, but the requested object is a list"
+_NO_LIST: Final = "you requested PartialObjectMetadataList, but the requested object is not a list"
+
+
+def get(world: World, call: Call, form: str = "") -> bytes:
+    """One object, or with `PARTIAL` its metadata. Raises ApiError 404, 406."""
+    if form == PARTIAL_LIST:
+        raise not_acceptable(_NO_LIST)
     with world.lock:
         entry = world.get(call.resource, call.namespace, call.name)
     if entry is None:
         raise not_found(call.resource, call.name)
-    return entry.body
+    return entry.partial if form else entry.body
 
 
-def list_(world: World, pages: Pages, call: Call) -> bytes:
-    """A list, or a page of it. Raises ApiError 400, 410, 504."""
+def list_(world: World, pages: Pages, call: Call, form: str = "") -> bytes:
+    """A list, or a page of it; with `PARTIAL_LIST` of metadata alone. Raises ApiError 400, 406, 410, 504."""
+    if form == PARTIAL:
+        raise not_acceptable(_A_LIST)
     query = call.query
     picks = [
         pick
@@ -91,8 +101,12 @@ def list_(world: World, pages: Pages, call: Call) -> bytes:
         meta["continue"] = pages.keep(rest, version)
         if not picks:
             meta["remainingItemCount"] = len(rest)  # type: ignore[assignment]  # the one number here
-    head = {"kind": f"{call.resource.kind}List", "apiVersion": call.resource.api_version, "metadata": meta}
-    return json.dumps(head).encode()[:-1] + b', "items": [' + b",".join(entry.item for entry in entries) + b"]}"
+    kind, version = f"{call.resource.kind}List", call.resource.api_version
+    if form:
+        kind, version = PARTIAL_LIST, "meta.k8s.io/v1"
+    items = b",".join(entry.partial if form else entry.item for entry in entries)
+    head = json.dumps({"kind": kind, "apiVersion": version, "metadata": meta}).encode()
+    return head[:-1] + b', "items": [' + items + b"]}"
 
 
 def _limit(text: str) -> int:

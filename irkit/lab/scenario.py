@@ -16,6 +16,7 @@
           pdbs: {web: {selector: {app: web}, minAvailable: 2}}
           networkPolicies: {allow-web: {podSelector: {matchLabels: {app: web}}, ingress: [{}], policyTypes: [Ingress]}}
       objects: []          # whole objects, as they are
+      behaviour: {enforcement: cut, refuse: drop, delay: 2}
     tokens: {auditor: {user: auditor, rules: [{verbs: [get], resources: [pods]}]}}
 
 `builder` says what a workload becomes. Keys that a drill adds stay beside these.
@@ -34,6 +35,7 @@ from pydantic.alias_generators import to_camel
 from irkit.errors import ConfigError
 from irkit.lab import fields, validate
 from irkit.lab.auth import Identity
+from irkit.lab.behaviour import Behaviour
 from irkit.lab.status import Cause
 from irkit.lab.world import BY_KIND
 from irkit.model.base import Model
@@ -139,9 +141,10 @@ class WorkloadShape(PodShape):
 
 
 class ServiceAccountShape(_Shape):
-    """A service account; `role` is an IAM role's ARN."""
+    """A service account; `role` is an IAM role's ARN, `tokens` are Secrets that hold a token of it."""
 
     role: str = ""
+    tokens: tuple[Name, ...] = ()
     uid: str = ""
 
 
@@ -194,6 +197,7 @@ class WorldShape(_Shape):
     nodes: tuple[NodesShape, ...] = (NodesShape(count=3),)
     namespaces: dict[Label, NamespaceShape] = Field(default_factory=dict)
     objects: tuple[Object, ...] = ()
+    behaviour: Behaviour = Behaviour()
 
 
 class Metadata(_Shape):

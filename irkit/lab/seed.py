@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from irkit.lab.auth import DEFAULT, Identity
+from irkit.lab.behaviour import Behaviour
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class Seed:
     objects: tuple[dict[str, Any], ...]
     seed: int = 1
     tokens: Mapping[str, Identity] = field(default_factory=lambda: DEFAULT)
+    behaviour: Behaviour = field(default_factory=Behaviour)
 
     def to_json(self) -> dict[str, Any]:
         """For a lab in another process."""
@@ -28,6 +30,7 @@ class Seed:
             "cluster": self.cluster,
             "seed": self.seed,
             "tokens": {name: identity.dump() for name, identity in self.tokens.items()},
+            "behaviour": self.behaviour.dump(),
             "objects": list(self.objects),
         }
 
@@ -39,4 +42,5 @@ class Seed:
             objects=tuple(doc["objects"]),
             seed=doc["seed"],
             tokens={name: Identity.parse(identity) for name, identity in doc["tokens"].items()},
+            behaviour=Behaviour.parse(doc["behaviour"]),
         )

@@ -102,6 +102,16 @@ def from_object(selector: Mapping[str, Any]) -> list[Requirement]:
     ]
 
 
+def write(selector: Mapping[str, Any]) -> str:
+    """A LabelSelector object as the `labelSelector` parameter that means the same."""
+    parts = [f"{key}={value}" for key, value in sorted(selector.get("matchLabels", {}).items())]
+    for item in selector.get("matchExpressions", []):
+        values = ",".join(sorted(item.get("values", ())))
+        form = {"In": "{0} in ({1})", "NotIn": "{0} notin ({1})", "Exists": "{0}", "DoesNotExist": "!{0}"}
+        parts.append(form[item["operator"]].format(item["key"], values))
+    return ",".join(parts)
+
+
 def label_match(text: str) -> Match | None:
     """A test of objects by their labels; None where everything is selected. Raises ApiError 400."""
     requirements = parse_labels(text)

@@ -41,8 +41,8 @@ class LabServer:
     def __init__(self, seed: Seed) -> None:
         self.seed = seed
         self.cluster = seed.cluster
-        world = World(seed.seed, seed.objects)
-        self.api = Api(world, Tokens(seed.tokens))
+        world = World(seed.seed, seed.objects, seed.behaviour)
+        self.api = Api(world, Tokens(seed.tokens, world))
         self.control = Control(self.api)
         self.control_token = secrets.token_hex(32)
         context, self.ca = certs.make()

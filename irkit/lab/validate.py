@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from irkit.lab.selectors import from_object, matches
 from irkit.lab.status import Cause, bad_value, forbidden_field, required, too_long, unsupported
 from irkit.lab.syntax import (
     ANNOTATIONS_LIMIT,
@@ -27,12 +28,17 @@ _LAST_PORT: Final = 65535
 Doc = Mapping[str, Any]
 
 
-def metadata(meta: Doc) -> list[Cause]:
-    """Names, labels and annotations of an object that is created or changed."""
+def metadata(meta: Doc, *, names: bool = False) -> list[Cause]:
+    """Names, labels and annotations of an object that is created or changed.
+
+    With `names`, whatever can stand in a path is a name, as for RBAC's objects ("system:node").
+    """
     causes: list[Cause] = []
     name = meta.get("name", "")
     if not name:
         causes.append(required("metadata.name", "name or generateName is required"))
+    elif names:
+        causes += [bad_value("metadata.name", name, f"may not contain '{each}'") for each in "/%" if each in name]
     elif fault := subdomain_fault(name):
         causes.append(bad_value("metadata.name", name, fault))
     causes += labels(meta.get("labels", {}), "metadata.labels")
@@ -89,6 +95,11 @@ def selector(value: Doc, path: str) -> list[Cause]:
             if (fault := value_fault(each))
         ]
     return causes
+
+
+def selects(value: Doc, labels_: Mapping[str, str]) -> bool:
+    """Whether a LabelSelector that was found good selects these labels."""
+    return matches(from_object(value), labels_)
 
 
 def network_policy(doc: Doc) -> list[Cause]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from irkit.errors import ConfigError
+from irkit.lab import defaults
 from irkit.lab import objects as make
 from irkit.lab.objects import Object
 from irkit.lab.scenario import NodesShape, PodShape, WorkloadShape
@@ -89,6 +90,12 @@ class Workloads:
             "readyReplicas": count,
             "availableReplicas": count,
         }
+        if kind == "Deployment":
+            status["updatedReplicas"] = count
+        if kind == "ReplicaSet":
+            status["fullyLabeledReplicas"] = count
+        if kind in {"Deployment", "ReplicaSet"}:
+            status = {key: value for key, value in status.items() if value or (key, kind) == ("replicas", "ReplicaSet")}
         if kind == "DaemonSet":
             status = {
                 "observedGeneration": 1,
@@ -105,13 +112,16 @@ class Workloads:
             spec["replicas"] = count
         if kind == "StatefulSet":
             spec["serviceName"] = name
-        return {
+        made: Object = {
             "apiVersion": "batch/v1" if kind == "Job" else "apps/v1",
             "kind": kind,
             "metadata": make.meta(name, namespace, labels, generation=1),
             "spec": spec,
             "status": status,
         }
+        if kind in {"Deployment", "ReplicaSet"}:
+            defaults.workload(made)
+        return made
 
     def _spec(self, namespace: str, name: str, shape: PodShape) -> Object:
         env = dict(shape.env)

@@ -19,6 +19,7 @@ from typing import Any, Final
 import orjson
 
 from irkit.lab import managed
+from irkit.lab.behaviour import Behaviour
 from irkit.model.effects import Resource
 from irkit.model.kube import NODES, PODS, RESOURCES
 
@@ -57,6 +58,12 @@ class Entry:
         """The object as an item of a typed list, which carries no kind and apiVersion."""
         return orjson.dumps({key: value for key, value in self.doc.items() if key not in {"kind", "apiVersion"}})
 
+    @cached_property
+    def partial(self) -> bytes:
+        """Its metadata alone, as a PartialObjectMetadata."""
+        head = {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1"}
+        return orjson.dumps({**head, "metadata": self.doc["metadata"]})
+
     def copy(self) -> dict[str, Any]:
         """A document of its own, to be changed."""
         made: dict[str, Any] = orjson.loads(self.body)
@@ -67,6 +74,15 @@ class Entry:
         """metadata.uid."""
         uid: str = self.doc["metadata"]["uid"]
         return uid
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """An object that was stored or taken away: before and after, None where there is none."""
+
+    resource: Resource
+    old: Entry | None
+    new: Entry | None
 
 
 def _own(doc: dict[str, Any], resource: Resource) -> None:
@@ -88,20 +104,32 @@ class State:
     version: int
     serial: int
     dying: tuple[tuple[float, Resource, Key, str], ...]
+    counters: dict[str, int]
+    due: dict[str, int]
+    behaviour: Behaviour
 
 
 class World:
-    """The cluster's objects. Callers hold `lock` around what must be one step."""
+    """The cluster's objects. Callers hold `lock` around what must be one step.
 
-    def __init__(self, seed: int, objects: Iterable[dict[str, Any]]) -> None:
+    `changes` is what the controllers have not seen yet; `due` says of started pods, by uid, at which request they are
+    ready, or have ended.
+    """
+
+    def __init__(self, seed: int, objects: Iterable[dict[str, Any]], behaviour: Behaviour | None = None) -> None:
         self.lock = threading.RLock()
         self.seed = seed
+        self.behaviour = behaviour or Behaviour()
+        self.changes: list[Change] = []
+        self.due: dict[str, int] = {}
+        self._counters: dict[str, int] = {}
         self._tables: dict[Resource, dict[Key, Entry]] = {resource: {} for resource in RESOURCES}
         self._version = FIRST_VERSION
         self._serial = 0
         self._dying: list[tuple[float, Resource, Key, str]] = []
         for doc in objects:
             self._plant(doc)
+        self.changes.clear()
 
     def _plant(self, doc: dict[str, Any]) -> None:
         resource = BY_KIND[doc["apiVersion"], doc["kind"]]
@@ -123,6 +151,24 @@ class World:
         self._serial += 1
         return self._serial
 
+    def count(self, what: str) -> int:
+        """Counts what it names, from 1, since the start or the reset."""
+        self._counters[what] = self._counters.get(what, 0) + 1
+        return self._counters[what]
+
+    def counted(self, what: str) -> int:
+        """How far `count` has come."""
+        return self._counters.get(what, 0)
+
+    @property
+    def dying(self) -> bool:
+        """Whether an object waits to be buried."""
+        return bool(self._dying)
+
+    def order(self, entry: Entry) -> int:
+        """Which of two objects came into the world first: the lower. Clocks count whole seconds only."""
+        return self._counters.get(f"born/{entry.uid}", 0)
+
     def get(self, resource: Resource, namespace: str, name: str) -> Entry | None:
         """The object, or None."""
         return self._tables[resource].get((namespace, name))
@@ -138,24 +184,30 @@ class World:
         meta = doc["metadata"]
         meta["resourceVersion"] = str(self._version)
         entry = Entry(doc)
-        self._tables[resource][meta.get("namespace", ""), meta["name"]] = entry
+        key = meta.get("namespace", ""), meta["name"]
+        old = self._tables[resource].get(key)
+        if resource is PODS and "uid" in meta and (old is None or old.uid != entry.uid):
+            self._counters[f"born/{entry.uid}"] = self.count("born")
+        self._tables[resource][key] = entry
+        self.changes.append(Change(resource, old, entry))
         return entry
 
     def remove(self, resource: Resource, namespace: str, name: str) -> None:
         """Take an object away; this too is a version."""
-        del self._tables[resource][namespace, name]
+        old = self._tables[resource].pop((namespace, name))
         self._version += 1
+        self.changes.append(Change(resource, old, None))
 
     def let_die(self, resource: Resource, entry: Entry, after: float) -> None:
         """Remove this very object `after` seconds from now, as a kubelet does once its containers have ended."""
         meta = entry.doc["metadata"]
         self._dying.append((time.monotonic() + after, resource, (meta.get("namespace", ""), meta["name"]), entry.uid))
 
-    def bury(self) -> None:
-        """Remove what is due. Called before each request."""
+    def bury(self, *, all_: bool = False) -> None:
+        """Remove what is due, or all that will be. The controllers do so before each request."""
         if not self._dying:
             return
-        due = [each for each in self._dying if each[0] <= time.monotonic()]
+        due = [each for each in self._dying if all_ or each[0] <= time.monotonic()]
         for _, resource, key, uid in due:
             entry = self._tables[resource].get(key)
             if entry is not None and entry.uid == uid:
@@ -165,12 +217,15 @@ class World:
     def capture(self) -> State:
         """A snapshot."""
         tables = {resource: dict(table) for resource, table in self._tables.items()}
-        return State(tables, self._version, self._serial, tuple(self._dying))
+        dying = tuple(self._dying)
+        return State(tables, self._version, self._serial, dying, dict(self._counters), dict(self.due), self.behaviour)
 
     def restore(self, state: State) -> None:
         """Be as the snapshot says, uids and resourceVersions to come included."""
         self._tables = {resource: dict(table) for resource, table in state.tables.items()}
         self._version, self._serial, self._dying = state.version, state.serial, list(state.dying)
+        self._counters, self.due, self.behaviour = dict(state.counters), dict(state.due), state.behaviour
+        self.changes.clear()
 
     def dump(self) -> list[dict[str, Any]]:
         """Every object, sorted by resource, namespace and name."""

@@ -1,0 +1,98 @@
+"""Pods as controllers make and end them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import orjson
+
+from irkit.lab import managed, objects
+from irkit.lab.controllers.common import ENDED, MANAGER, Doc, reference
+from irkit.lab.world import Entry, World, make_uid, now
+from irkit.model.kube import PODS
+
+DYING: Final = 0.2
+"""Seconds after which a pod whose grace period runs is gone: its containers end early, as most do."""
+DEFAULT_GRACE: Final = 30
+
+
+def create(world: World, owner: Entry, name: str = "", labels: dict[str, str] | None = None, node: str = "") -> Entry:
+    """A pod from its owner's template; the name is drawn unless given. The same world makes the same pod."""
+    own = owner.doc["metadata"]
+    serial = world.count(f"pods/{own['uid']}")
+    drawn = name or _draw(world, own, serial)
+    while not name and world.get(PODS, own["namespace"], drawn) is not None:
+        serial = world.count(f"pods/{own['uid']}")
+        drawn = _draw(world, own, serial)
+    template: Doc = orjson.loads(orjson.dumps(owner.doc["spec"]["template"]))
+    meta: dict[str, Any] = template.get("metadata", {})
+    made = objects.meta(
+        drawn,
+        own["namespace"],
+        {**meta.get("labels", {}), **(labels or {})},
+        annotations=meta.get("annotations"),
+        generateName=f"{own['name']}-",
+        generation=1,
+        ownerReferences=[reference(owner.doc)],
+    )
+    made |= {"uid": make_uid(world.seed, f"pod/{own['uid']}/{serial}"), "creationTimestamp": now()}
+    doc = {"apiVersion": "v1", "kind": "Pod", "metadata": made, "spec": template["spec"], "status": pending(template)}
+    if node:
+        doc["spec"]["nodeName"] = node
+    managed.record(None, doc, manager=MANAGER, at=now(), api_version="v1")
+    return world.put(PODS, doc)
+
+
+def _draw(world: World, own: Doc, serial: int) -> str:
+    suffix = objects.drawn(f"{world.seed}/{own['namespace']}/{own['name']}/later/{serial}", 5)
+    return f"{own['name'][:57]}-{suffix}"
+
+
+def pending(pod: Doc) -> Doc:
+    """The status of a pod that the API server has just taken."""
+    return {"phase": "Pending", "qosClass": quality(pod["spec"])}
+
+
+def quality(spec: Doc) -> str:
+    """The quality of service class. Source: `pkg/apis/core/v1/helper/qos/qos.go`."""
+    parts = [each.get("resources", {}) for each in (*spec.get("initContainers", ()), *spec.get("containers", ()))]
+    if not any(part.get(kind) for part in parts for kind in ("requests", "limits")):
+        return "BestEffort"
+    for part in parts:
+        limits = part.get("limits", {})
+        wanted = {**limits, **part.get("requests", {})}
+        if not {"cpu", "memory"} <= limits.keys() or any(wanted[key] != limits[key] for key in ("cpu", "memory")):
+            return "Burstable"
+    return "Guaranteed"
+
+
+def end(world: World, entry: Entry, grace: int | None = None, *, dry_run: bool = False) -> tuple[Doc, bool]:
+    """Delete a pod as the API server and its kubelet do; gives what is left of it, and whether anything changed.
+
+    It stays for `DYING` seconds at most where it has a grace period and runs.
+    """
+    doc = entry.copy()
+    meta, spec = doc["metadata"], doc["spec"]
+    wanted = spec.get("terminationGracePeriodSeconds", DEFAULT_GRACE) if grace is None else grace
+    wanted = 1 if wanted < 0 else wanted
+    if not spec.get("nodeName") or doc.get("status", {}).get("phase") in ENDED:
+        wanted = 0
+    begun = "deletionTimestamp" in meta
+    if begun and wanted and (grace is None or wanted >= meta.get("deletionGracePeriodSeconds", 0)):
+        return doc, False
+    start = datetime.now(UTC)
+    if begun:
+        ends = datetime.strptime(meta["deletionTimestamp"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+        start = ends - timedelta(seconds=meta.get("deletionGracePeriodSeconds", 0))
+    meta["deletionTimestamp"] = (start + timedelta(seconds=wanted)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    meta["deletionGracePeriodSeconds"] = wanted
+    if meta.get("generation") and not begun:
+        meta["generation"] += 1
+    if dry_run:
+        return doc, False
+    if wanted:
+        world.let_die(PODS, world.put(PODS, doc), min(wanted, DYING))
+    else:
+        world.remove(PODS, meta["namespace"], meta["name"])
+    return doc, True

@@ -1,0 +1,76 @@
+"""Nobody grants what they do not hold: what the API asks of writes to roles and bindings.
+
+Source: `pkg/registry/rbac/{role,rolebinding}/policybased/storage.go`, `pkg/registry/rbac/validation/rule.go`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from irkit.lab import rbac
+from irkit.lab.auth import Identity, authorize, held
+from irkit.lab.rbac import Attributes
+from irkit.lab.routes import Call
+from irkit.lab.status import forbidden, not_found
+from irkit.lab.world import World
+from irkit.lab.writes import Guard
+from irkit.model.effects import Resource
+from irkit.model.kube import CLUSTER_ROLES, ROLES
+
+Doc = dict[str, Any]
+_MASTERS: Final = "system:masters"
+_ALL: Final[list[rbac.Rule]] = [
+    {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]},
+    {"nonResourceURLs": ["*"], "verbs": ["*"]},
+]
+
+
+def guard(world: World, who: Identity, call: Call) -> Guard:
+    """What has to be so for this identity's write to be stored."""
+    if _MASTERS in who.groups or call.resource.group != rbac.GROUP:
+        return lambda _old, _new: None
+    if call.resource in {ROLES, CLUSTER_ROLES}:
+        return lambda old, new: _check_role(world, who, call, old, new)
+    return lambda old, new: _check_binding(world, who, call, old, new)
+
+
+def _check_role(world: World, who: Identity, call: Call, old: Doc | None, new: Doc) -> None:
+    same = old is not None and all(old.get(key) == new.get(key) for key in ("rules", "aggregationRule"))
+    name = new["metadata"]["name"]
+    if same or _may(world, who, "escalate", call.resource, call.namespace, name):
+        return
+    if "aggregationRule" in new and rbac.missing_rights(held(world, who, call.namespace), _ALL):
+        raise forbidden(call.resource, name, "must have cluster-admin privileges to use the aggregationRule")
+    _confirm(world, who, call, name, new.get("rules", []))
+
+
+def _check_binding(world: World, who: Identity, call: Call, old: Doc | None, new: Doc) -> None:
+    if old is not None and _but_metadata(old) == _but_metadata(new):
+        return
+    reference, name = new["roleRef"], new["metadata"]["name"]
+    resource = CLUSTER_ROLES if reference["kind"] == "ClusterRole" else ROLES
+    if _may(world, who, "bind", resource, call.namespace, reference["name"]):
+        return
+    rules = rbac.role_rules(world, reference, call.namespace)
+    if rules is None:
+        raise not_found(resource, reference["name"])
+    _confirm(world, who, call, name, rules)
+
+
+def _but_metadata(doc: Doc) -> Doc:
+    return {key: value for key, value in doc.items() if key != "metadata"}
+
+
+def _may(world: World, who: Identity, verb: str, resource: Resource, namespace: str, name: str) -> bool:  # noqa: PLR0913, PLR0917 -- what an authorizer is asked
+    return authorize(world, who, Attributes(verb, rbac.GROUP, resource.plural, namespace, name)).allowed
+
+
+def _confirm(world: World, who: Identity, call: Call, name: str, wanted: list[rbac.Rule]) -> None:
+    """Raises ApiError 403 that lists what the caller does not hold."""
+    missing = rbac.missing_rights(held(world, who, call.namespace), wanted)
+    if not missing:
+        return
+    groups = " ".join(f'"{each}"' for each in who.groups)
+    listed = "\n".join(sorted(rbac.describe(rule) for rule in missing))
+    why = f'user "{who.user}" (groups=[{groups}]) is attempting to grant RBAC permissions not currently held:\n{listed}'
+    raise forbidden(call.resource, name, why)
