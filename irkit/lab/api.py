@@ -20,8 +20,9 @@ from irkit.lab.http import Request, Response
 from irkit.lab.network import Network
 from irkit.lab.routes import ACCESS_REVIEWS, OTHERS_REVIEWS, RULES_REVIEWS, SELF_REVIEWS, Call
 from irkit.lab.spoil import spoil
-from irkit.lab.status import ApiError, not_acceptable, unserved
+from irkit.lab.status import ApiError, not_acceptable, not_installed, unserved
 from irkit.lab.world import World, now
+from irkit.model.kube import EXTENSIONS
 
 VERSION: Final = {
     "major": "1",
@@ -152,6 +153,8 @@ class Api:
         answer = authorize(self.world, who, asked)
         if not answer.allowed:
             raise denied(who, asked, answer.reason)
+        if call.resource in EXTENSIONS:
+            raise not_installed()
         self.controllers.request()
         if call.verb in {"get", "list"}:
             return Response(200, self._read(call, form))

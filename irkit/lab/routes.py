@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import parse_qsl, unquote
 
-from irkit.lab.status import not_installed, unserved
+from irkit.lab.status import unserved
 from irkit.lab.world import BY_PATH
 from irkit.model.effects import Resource
 from irkit.model.kube import EXTENSIONS
@@ -45,7 +45,8 @@ _REVIEWS: Final = {
     for each in (ACCESS_REVIEWS, SELF_REVIEWS, RULES_REVIEWS, OTHERS_REVIEWS)
 }
 _SCALED: Final = ("deployments", "replicasets", "statefulsets")
-_MISSING: Final = {(each.group, each.version, each.plural) for each in EXTENSIONS}
+MISSING: Final = {(each.group, each.version, each.plural): each for each in EXTENSIONS}
+"""Custom resources of network engines, which the lab has not installed: answered as an API server does, 404."""
 _SUBRESOURCES: Final = {("pods", "eviction"): {"POST"}} | {(each, "scale"): {"GET", "PATCH"} for each in _SCALED}
 _ONE: Final = {"GET": "get", "PATCH": "patch", "DELETE": "delete", "PUT": "update", "POST": "create"}
 _MANY: Final = {"GET": "list", "POST": "create", "DELETE": "deletecollection"}
@@ -69,13 +70,6 @@ class Call:
         return f"{self.resource.plural}/{self.subresource}" if self.subresource else self.resource.plural
 
 
-def _resource(key: tuple[str, str, str]) -> Resource | None:
-    """Raises ApiError 404 for the custom resources of network engines: the lab has none installed."""
-    if key in _MISSING:
-        raise not_installed()
-    return BY_PATH.get(key) or _REVIEWS.get(key)
-
-
 def parse(method: str, target: str) -> Call | str:
     """The call, or the path itself where it is one of `PLAIN`. Raises ApiError 501 for anything else."""
     path, _, query_text = target.partition("?")
@@ -94,7 +88,7 @@ def parse(method: str, target: str) -> Call | str:
         namespace, rest = rest[1], rest[2:]
     plural, name, subresource, *more = [*rest, "", "", ""][: max(3, len(rest))]
     key = (group, version, plural)
-    resource = _resource(key)
+    resource = BY_PATH.get(key) or _REVIEWS.get(key) or MISSING.get(key)
     if resource is None or any(more) or (subresource and method not in _SUBRESOURCES.get((plural, subresource), ())):
         unserved(f"{method} {path}")
     if bool(namespace) != resource.namespaced and (namespace or name or method == "POST"):
