@@ -15,7 +15,7 @@ from tests.cluster.build import build, say
 from tests.cluster.layout import MAX_NODES, Layout, Node, Settings
 from tests.cluster.processes import Failed, Processes, until
 
-CONTROL_PLANE = ("kube-scheduler", "kube-controller-manager", "kube-apiserver")
+CLIENTS = ("kube-scheduler", "kube-controller-manager")
 
 
 def up(layout: Layout, settings: Settings) -> None:
@@ -43,7 +43,10 @@ def up(layout: Layout, settings: Settings) -> None:
     network.set_up(layout, nodes)
     settings.save(layout.settings)
     control.start_etcd(layout, processes)
-    control.start_api_server(layout, processes)
+    if control.start_api_server(layout, processes):
+        # Clients that missed the one before wait for up to minutes until they ask again.
+        processes.stop(*CLIENTS, *(f"kubelet-{one.number}" for one in nodes), patience=1)
+        before = None
     with Api.connect(layout.kubeconfig, "irkit") as api, ThreadPoolExecutor(MAX_NODES) as pool:
         runtimes = [pool.submit(node.start_containerd, layout, processes, one) for one in nodes]
         control.wait_for_api(layout, api)
@@ -71,6 +74,19 @@ def enforce(layout: Layout, settings: Settings, before: Settings | None) -> None
         log = layout.logs / f"netpol-{one.number}.log"
         until(f"policies in force on {one.name}", 20, node.agent_status(one).exists, logs=log)
     settings.save(layout.settings)
+
+
+def restart(layout: Layout, api: Api) -> None:
+    """Start the API server if it does not run, and then its clients anew, but for the kubelets."""
+    processes = Processes(layout)
+    settings = Settings.load(layout.settings)
+    assert settings is not None
+    if not control.start_api_server(layout, processes):
+        return
+    control.wait_for_api(layout, api)
+    processes.stop(*CLIENTS, patience=0)
+    control.start_controllers(layout, processes)
+    enforce(layout, settings, None)
 
 
 def down(layout: Layout, *, keep: bool = False) -> None:

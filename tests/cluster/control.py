@@ -38,8 +38,8 @@ def start_etcd(layout: Layout, processes: Processes) -> None:
     processes.start("etcd", command)
 
 
-def start_api_server(layout: Layout, processes: Processes) -> None:
-    """Start it; it answers some seconds later (`answers`)."""
+def start_api_server(layout: Layout, processes: Processes) -> bool:
+    """Start it; it answers some seconds later (`wait_for_api`). Whether it is a new one."""
     pki = layout.pki
     policy = layout.state / "audit-policy.json"
     policy.write_text(json.dumps(AUDIT_POLICY))
@@ -69,7 +69,7 @@ def start_api_server(layout: Layout, processes: Processes) -> None:
         "audit-log-maxsize": 10_000,  # MB: one file, so that an offset into it stays true
         "audit-log-mode": "blocking",  # a line is in the file when the client has its answer
     }
-    processes.start("kube-apiserver", _command(layout, "kube-apiserver", options))
+    return processes.start("kube-apiserver", _command(layout, "kube-apiserver", options))
 
 
 def start_controllers(layout: Layout, processes: Processes) -> None:

@@ -18,13 +18,17 @@ class Failed(Exception):
 
 
 def birth(pid: int) -> int | None:
-    """The process's start time in clock ticks; None if it is gone, or ended and nobody asked for its status."""
+    """The process's start time in clock ticks; None if it is gone, or ended and nobody asked for its status.
+
+    One whose first thread has ended is not gone while others run: they hold its sockets.
+    """
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
+        threads = len(list(Path(f"/proc/{pid}/task").iterdir()))
     except (FileNotFoundError, ProcessLookupError):
         return None
     state, *fields = stat.rpartition(")")[2].split()  # the name in parentheses may hold anything
-    return None if state in {"Z", "X"} else int(fields[18])
+    return None if state in {"Z", "X"} and threads <= 1 else int(fields[18])
 
 
 class Processes:

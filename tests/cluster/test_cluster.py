@@ -30,6 +30,7 @@ def two_pods(cluster: Cluster, namespace: str, *, apart: bool = True) -> tuple[J
         namespace=namespace,
     )
     peer, victim = cluster.ready(namespace, 2, app="two")
+    cluster.settle()
     return victim, peer
 
 
@@ -88,8 +89,8 @@ def test_a_policy_that_denies_all_is_enforced_as_the_mode_says(
 
 
 def test_without_an_agent_a_policy_is_only_stored(harness: Cluster, namespace: str) -> None:
+    victim, peer = two_pods(harness, namespace)
     with harness.enforcement(agent=False):
-        victim, peer = two_pods(harness, namespace)
         harness.apply(DENY_ALL, namespace=namespace)
         assert harness.connect_from(peer, address(victim)) == "open"
     harness.until("the agent", lambda: harness.connect_from(peer, address(victim)) == "refused", 10)

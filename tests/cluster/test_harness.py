@@ -83,6 +83,19 @@ def test_a_child_that_ended_does_not_run_even_if_nobody_asked_for_its_status(
     assert processes.names() == ["one"]
 
 
+def test_it_runs_as_long_as_any_of_its_threads(layout: Layout, processes: Processes) -> None:
+    """As a killed API server does for a moment, with its port still taken."""
+    leader_ends = "import ctypes, threading, time; threading.Thread(target=time.sleep, args=(600,)).start()"
+    leader_ends += "; print('up', flush=True); ctypes.CDLL(None).syscall(60, 0)"
+    if os.uname().machine != "x86_64":
+        leader_ends = leader_ends.replace("syscall(60", "syscall(93")
+    pid = started(layout, processes, "one", [sys.executable, "-c", leader_ends])
+    until("the end of its first thread", 10, lambda: ") Z " in Path(f"/proc/{pid}/stat").read_text())
+    assert processes.pid("one") == pid
+    processes.stop("one", patience=0)
+    assert birth(pid) is None
+
+
 def test_waiting_in_vain_says_for_what_and_how_the_log_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IRKIT_TEST_PATIENCE", "1")
     (tmp_path / "log").write_text("first\n" * 50 + "last words\n")
