@@ -64,28 +64,47 @@ class Identity(Model):
 
 
 _READ: Final = ("get", "list")
+_RBAC: Final = ("rolebindings", "clusterrolebindings", "roles", "clusterroles")
 _READ_RULES: Final = (
     Rule(
         verbs=_READ,
         resources=(
-            "pods", "nodes", "namespaces", "services", "serviceaccounts", "configmaps", "events",
+            "pods", "nodes", "namespaces", "services", "serviceaccounts", "configmaps", "events", "resourcequotas",
         ),
     ),
     Rule(verbs=_READ, groups=("apps",), resources=("replicasets", "deployments", "statefulsets", "daemonsets")),
+    Rule(verbs=_READ, groups=("autoscaling",), resources=("horizontalpodautoscalers",)),
     Rule(verbs=_READ, groups=("batch",), resources=("jobs", "cronjobs")),
+    Rule(verbs=_READ, groups=("discovery.k8s.io",), resources=("endpointslices",)),
     Rule(verbs=_READ, groups=("networking.k8s.io",), resources=("networkpolicies",)),
     Rule(verbs=_READ, groups=("policy",), resources=("poddisruptionbudgets",)),
-    Rule(verbs=_READ, groups=("rbac.authorization.k8s.io",), resources=("rolebindings", "clusterrolebindings")),
+    Rule(verbs=_READ, groups=(rbac.GROUP,), resources=_RBAC),
+    Rule(
+        verbs=_READ,
+        groups=("admissionregistration.k8s.io",),
+        resources=("validatingadmissionpolicies", "validatingadmissionpolicybindings"),
+    ),
+    Rule(
+        verbs=_READ,
+        groups=("networking.k8s.aws", "crd.projectcalico.org", "projectcalico.org", "cilium.io"),
+        resources=("*",),
+    ),
 )  # fmt: skip
+_SCALES: Final = ("deployments/scale", "replicasets/scale", "statefulsets/scale")
 DEFAULT: Final[dict[str, Identity]] = {
     "responder": Identity(
         user="irkit-responder",
         groups=("irkit:responders", "system:authenticated"),
         rules=(
             *_READ_RULES,
-            Rule(verbs=("patch",), resources=("pods", "nodes")),
-            Rule(verbs=("delete",), resources=("pods",)),
+            Rule(verbs=("patch",), resources=("pods", "nodes", "namespaces", "serviceaccounts")),
+            Rule(verbs=("create", "delete"), resources=("pods",)),
+            Rule(verbs=("create",), resources=("pods/eviction",)),
             Rule(verbs=("create", "patch", "delete"), groups=("networking.k8s.io",), resources=("networkpolicies",)),
+            Rule(verbs=("get", "patch"), groups=("apps",), resources=("deployments", "statefulsets", *_SCALES)),
+            Rule(verbs=("patch",), groups=("batch",), resources=("cronjobs",)),
+            Rule(verbs=("patch",), groups=(rbac.GROUP,), resources=("rolebindings", "clusterrolebindings")),
+            Rule(verbs=("bind",), groups=(rbac.GROUP,), resources=("roles", "clusterroles")),
         ),
     ),
     "admin": Identity(

@@ -9,7 +9,7 @@ import orjson
 from irkit.lab import managed
 from irkit.lab.bodies import DeleteOptions, delete_options, read_object
 from irkit.lab.controllers import budgets
-from irkit.lab.controllers.common import ENDED, is_ready
+from irkit.lab.controllers.ownership import ENDED, is_ready
 from irkit.lab.controllers.pods import end
 from irkit.lab.routes import Call
 from irkit.lab.status import ApiError, not_found, precondition_failed, refuse, too_many, unserved

@@ -12,7 +12,7 @@ from typing import Final
 
 from irkit.lab import programs
 from irkit.lab.controllers import budgets, cluster, deployments, kubelet, others, replicas, scheduler, services
-from irkit.lab.controllers.common import Doc, controller_of, is_active, is_ready, selects
+from irkit.lab.controllers.ownership import Doc, controller_of, is_active, is_ready, selects
 from irkit.lab.network import Network
 from irkit.lab.world import Change, Entry, World
 from irkit.model.effects import Resource

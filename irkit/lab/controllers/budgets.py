@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from irkit.lab.controllers.common import Doc, controller_of, is_ready, number, store_status
+from irkit.lab.controllers.ownership import Doc, controller_of, is_ready, number, store_status
 from irkit.lab.selectors import from_object, matches
 from irkit.lab.world import Entry, World, now
 from irkit.model.kube import CONTROLLERS, PDBS, PODS

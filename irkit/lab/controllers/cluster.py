@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from irkit.lab.controllers.common import Doc, store
+from irkit.lab.controllers.ownership import Doc, store
 from irkit.lab.controllers.pods import end
 from irkit.lab.controllers.scheduler import UNSCHEDULABLE
 from irkit.lab.selectors import from_object, matches

@@ -8,7 +8,7 @@ from __future__ import annotations
 import orjson
 
 from irkit.lab import objects
-from irkit.lab.controllers.common import Doc, controller_of, is_active, number, reference, store, store_status
+from irkit.lab.controllers.ownership import Doc, controller_of, is_active, number, reference, store, store_status
 from irkit.lab.world import Entry, World, make_uid, now
 from irkit.model.kube import DEPLOYMENTS, PODS, REPLICA_SETS
 

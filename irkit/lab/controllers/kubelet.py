@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from irkit.lab import objects
-from irkit.lab.controllers.common import Doc, store
+from irkit.lab.controllers.ownership import Doc, store
 from irkit.lab.programs import Ended
 from irkit.lab.world import Entry, World, now
 from irkit.model.kube import NODES, PODS

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from irkit.lab.controllers import scheduler
-from irkit.lab.controllers.common import claimed, controller_of, ready_count, store_status
+from irkit.lab.controllers.ownership import claimed, controller_of, ready_count, store_status
 from irkit.lab.controllers.pods import create, end
 from irkit.lab.world import Entry, World, now
 from irkit.model.kube import DAEMON_SETS, JOBS, NODES, PODS, STATEFUL_SETS

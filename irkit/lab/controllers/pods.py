@@ -8,7 +8,7 @@ from typing import Any, Final
 import orjson
 
 from irkit.lab import managed, objects
-from irkit.lab.controllers.common import ENDED, MANAGER, Doc, reference
+from irkit.lab.controllers.ownership import ENDED, MANAGER, Doc, reference
 from irkit.lab.world import Entry, World, make_uid, now
 from irkit.model.kube import PODS
 

@@ -7,7 +7,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from irkit.lab.controllers.common import claimed, controller_of, is_active, is_ready, ready_count, selects, store_status
+from irkit.lab.controllers.ownership import (
+    claimed,
+    controller_of,
+    is_active,
+    is_ready,
+    ready_count,
+    selects,
+    store_status,
+)
 from irkit.lab.controllers.pods import create, end
 from irkit.lab.world import Entry, World
 from irkit.model.kube import PODS, REPLICA_SETS

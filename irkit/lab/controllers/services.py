@@ -10,7 +10,7 @@ from typing import Final
 import orjson
 
 from irkit.lab import objects
-from irkit.lab.controllers.common import ENDED, Doc, controller_of, is_ready, reference, store
+from irkit.lab.controllers.ownership import ENDED, Doc, controller_of, is_ready, reference, store
 from irkit.lab.world import Entry, World, make_uid, now
 from irkit.model.kube import ENDPOINT_SLICES, NODES, PODS, SERVICES
 
