@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import copy
 import json
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from irkit.actions.catalog import Catalog
 from irkit.actions.kube.pods import addresses, endpoints, may_forge, serving
-from irkit.actions.kube.probe_pod.judge import judge
-from irkit.actions.kube.proofs import circumstances, read_report
+from irkit.actions.kube.proofs import circumstances, judge, read_report
 from irkit.actions.kube.tools import PATIENCE, TOOL_LABEL, Run, find_runs, tool_name
 from irkit.errors import Malformed
 from irkit.model.doc import Doc
-from irkit.model.effects import Mark
+from irkit.model.effects import KubeCall, Mark
 from irkit.model.kube import CASE_LABEL, MARK_LABEL, NETWORK_POLICIES, PODS, SERVICES
+from irkit.model.plans import Change, Receipts, Settled, Verdict
 from irkit.model.ports import Artefact
 from irkit.model.refs import PodRef
 from tests.support.action_cases import CASE
@@ -250,3 +250,61 @@ def test_another_policy_needs_another_proof() -> None:
     objects[NETWORK_POLICIES].append({"metadata": meta("deny", "np-9", generation=1), "spec": {"podSelector": {}}})
 
     assert before != look(objects).key
+
+
+# -- what an isolation's verdict takes from it -------------------------------------------------------------
+
+
+def isolated(reports: dict[str, dict[str, Any]]) -> Verdict:
+    """The verdict of isolating the shop's pod when it is isolated and these reports were kept."""
+    action = CATALOG.need("kube.isolate_pod")
+    params, own = mark_for(action, pod=POD)
+    objects = world()
+    objects[NETWORK_POLICIES] = []
+    plan = action.plan(params, own, action.observe(params, own, MemoryReader(MemoryKube(objects))), Receipts())
+    assert isinstance(plan, Change)
+    policy = copy.deepcopy(cast("KubeCall", plan.effects[0]).body)
+    policy["metadata"] |= {"uid": "np-1", "generation": 1}  # type: ignore[index, operator, call-overload] # JSON
+    objects[NETWORK_POLICIES] = [cast("dict[str, Any]", policy)]
+    labels = objects[PODS][0]["metadata"]["labels"]
+    labels[CASE_LABEL] = CASE
+    now = circumstances([Doc(policy, "policy")], labels)
+    data = {key.format(now=now): json.dumps(value).encode() for key, value in reports.items()}
+    kept = [Artefact(key, "", len(value), "", complete=True) for key, value in data.items()]
+    facts = action.observe(params, own, MemoryReader(MemoryKube(objects), kept, data))
+    settled = action.plan(params, own, facts, Receipts())
+    assert isinstance(settled, Settled)
+    return settled.verdict
+
+
+def report(into: str, out: str, established: int) -> dict[str, Any]:
+    facts = {"targets": ["10.0.3.40:8080"], "controls": ["10.96.0.1:443"], "helper": True}
+    said = {
+        "probe-in": {"lines": [f"10.0.3.40:8080 {into}", "10.96.0.1:443 open"]},
+        "probe-out": {"lines": [f"10.96.0.1:443 {out}", f"established {established}"]},
+    }
+    return {"facts": facts, "said": said}
+
+
+PROBE, CUT = "probes/p-1-{now}.json", "cuts/p-1-{now}.json"
+
+
+@pytest.mark.parametrize(
+    ("reports", "verdict"),
+    [
+        ({PROBE: report("timeout", "timeout", 0)}, "proven"),
+        ({PROBE: report("timeout", "timeout", 1)}, "unproven"),
+        ({PROBE: report("timeout", "timeout", 1), CUT: {"said": {"cut": {"lines": ["left 0"]}}}}, "proven"),
+        ({PROBE: report("timeout", "timeout", 1), CUT: {"said": {"cut": {"lines": ["left 1"]}}}}, "unproven"),
+        ({PROBE: report("open", "timeout", 0)}, "leaky"),
+        ({PROBE: report("timeout", "open", 0)}, "leaky"),
+        ({PROBE: report("refused", "timeout", 0)}, "unproven"),  # nobody is known to listen
+        ({"probes/p-1-0123456789.json": report("timeout", "timeout", 0)}, "unproven"),  # under other circumstances
+        ({"probes/p-2-{now}.json": report("timeout", "timeout", 0)}, "unproven"),  # of another pod
+        ({PROBE: {"said": 7}}, "unproven"),  # damaged
+    ],
+)
+def test_an_isolation_is_proven_by_a_probe_under_its_own_circumstances(
+    reports: dict[str, dict[str, Any]], verdict: str
+) -> None:
+    assert verdict == isolated(reports).status

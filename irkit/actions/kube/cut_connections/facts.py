@@ -8,7 +8,7 @@ from typing import Final
 
 from irkit.actions.kube.objects import NAME_LIMIT, Presence, find
 from irkit.actions.kube.pods import addresses
-from irkit.actions.kube.proofs import Report, circumstances, kept_report, report_bytes
+from irkit.actions.kube.proofs import Report, circumstances, cut_key, kept_report, report_bytes
 from irkit.actions.kube.tools import Run, find_runs
 from irkit.model.effects import Mark
 from irkit.model.kube import NETWORK_POLICIES, PODS
@@ -40,7 +40,7 @@ def observe(pod: PodRef, namespace: str, mark: Mark, reader: Reader) -> Facts:
     if doc is None:
         return Facts(presence, runs=runs)
     now = circumstances(kube.list(NETWORK_POLICIES, pod.namespace).items, doc.labels("metadata", "labels"))
-    key = f"cuts/{pod.uid}-{now}.json"
+    key = cut_key(pod, now)
     report = kept_report(reader.evidence, key)
     run = runs.get(CUT)
     spooled = None

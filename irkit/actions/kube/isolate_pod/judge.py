@@ -86,14 +86,16 @@ def _left(facts: Facts) -> tuple[Opening, ...]:
 
 def _gaps(facts: Facts, probe: ProbeSeen | None) -> list[str]:
     """What keeps it from being proven, and what would prove it."""
-    if probe is None or not probe.tried:
+    if probe is None or not (probe.tried or probe.doubts):
         limit = f"; {facts.engine.limits[0]}" if facts.engine.limits else ""
         return [f"nobody tried a connection (kube.probe_pod does); seen: {facts.engine}{limit}"]
     gaps = []
     if probe.refused < probe.tried:
         gaps.append(f"{probe.tried - probe.refused} of {probe.tried} tries said nothing")
     missing = [name for name, tried in (("into", probe.ingress), ("out of", probe.egress)) if not tried]
-    if missing:
+    if probe.doubts:
+        gaps += probe.doubts
+    elif missing:
         gaps.append(f"no connection {' and '.join(missing)} the pod was tried")
     if probe.established == "unknown":
         gaps.append("new connections are refused; what became of those that were open was not seen")

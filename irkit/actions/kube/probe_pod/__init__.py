@@ -14,7 +14,7 @@ from pydantic import Field
 from irkit.actions.api import ActionSpec, Defaults
 from irkit.actions.kube.objects import absent, access
 from irkit.actions.kube.probe_pod.facts import Facts, destinations, observe, place
-from irkit.actions.kube.probe_pod.judge import EGRESS, INGRESS, Outputs, judge, outputs
+from irkit.actions.kube.proofs import EGRESS, INGRESS, Direction, judge
 from irkit.actions.kube.tools import Image, NamespaceName, clear_away, end_tools, keep_report, run_tool
 from irkit.model.base import Model
 from irkit.model.effects import Access, KubeCall, Mark
@@ -40,6 +40,15 @@ class Params(Model):
     ports: tuple[Annotated[int, Field(ge=1, le=65535)], ...] = ()
     namespace: NamespaceName = ""
     helper: bool = True
+
+
+class Outputs(Model):
+    """Where the report is; each direction by itself; established connections that the pod still has, or -1."""
+
+    artefact: str
+    ingress: Direction
+    egress: Direction
+    established: int
 
 
 class ProbePod(Defaults):
@@ -85,7 +94,10 @@ class ProbePod(Defaults):
             if leftovers:
                 return Change(leftovers, "the report is kept; the tool pods are not needed any more")
             seen = judge(facts.report)
-            return Settled(f"kept as {facts.key}", seen.verdict, outputs(facts.key, seen))
+            found = Outputs(
+                artefact=facts.key, ingress=seen.into.direction, egress=seen.out.direction, established=seen.established
+            )
+            return Settled(f"kept as {facts.key}", seen.verdict, found)
         if facts.presence != "here":
             return absent(pod, facts.presence)
         if not p.image:

@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING
 
 from irkit.actions.kube.objects import NAME_LIMIT, Presence, find
 from irkit.actions.kube.pods import endpoints, is_ip, join, may_forge, port_of, ready, serving
-from irkit.actions.kube.probe_pod.judge import EGRESS, INGRESS
-from irkit.actions.kube.proofs import Report, circumstances, kept_report, report_bytes
+from irkit.actions.kube.proofs import EGRESS, INGRESS, Report, circumstances, kept_report, probe_key, report_bytes
 from irkit.actions.kube.tools import Place, Run, find_runs
 from irkit.model.base import Json
 from irkit.model.effects import Mark
 from irkit.model.kube import CASE_LABEL, NETWORK_POLICIES, PODS, SERVICES
 from irkit.model.ports import KubeReader, Reader, Spooled
-from irkit.model.refs import PodRef
 
 if TYPE_CHECKING:
     from irkit.actions.kube.probe_pod import Params
@@ -67,7 +65,7 @@ def observe(p: Params, mark: Mark, reader: Reader) -> Facts:
         return Facts(presence, runs=runs)
     labels = doc.labels("metadata", "labels")
     now = circumstances(kube.list(NETWORK_POLICIES, p.pod.namespace).items, labels)
-    key = proof_key(p.pod, now)
+    key = probe_key(p.pod, now)
     targets, answering = endpoints(doc, p.ports), serving(doc)
     facts = Facts(
         presence,
@@ -84,11 +82,6 @@ def observe(p: Params, mark: Mark, reader: Reader) -> Facts:
     if facts.report is not None or not runs or not all(run.over for run in runs.values()):
         return facts
     return _with_report(facts, p, mark, reader)
-
-
-def proof_key(pod: PodRef, now: str) -> str:
-    """Where the proof of this pod under these circumstances is kept."""
-    return f"probes/{pod.uid}-{now}.json"
 
 
 def _with_report(facts: Facts, p: Params, mark: Mark, reader: Reader) -> Facts:

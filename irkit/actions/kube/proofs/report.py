@@ -19,6 +19,7 @@ from irkit.errors import Malformed
 from irkit.model.base import Json, digest
 from irkit.model.doc import Doc
 from irkit.model.ports import EvidenceReader
+from irkit.model.refs import PodRef
 
 REPORT_LIMIT = 64 * 1024
 _ADDRESS = re.compile(r"(?:[0-9.]{7,15}|\[[0-9a-f:.]{2,45}\]):[0-9]{1,5}", re.ASCII)
@@ -39,6 +40,16 @@ def circumstances(policies: Iterable[Doc], labels: Mapping[str, str]) -> str:
         if Selector.read(doc.part("spec", "podSelector")).matches(labels)
     )
     return digest({"policies": list[Json](selecting), "labels": dict(sorted(labels.items()))})[:10]
+
+
+def probe_key(pod: PodRef, now: str) -> str:
+    """Where the probe of this pod under these circumstances is kept."""
+    return f"probes/{pod.uid}-{now}.json"
+
+
+def cut_key(pod: PodRef, now: str) -> str:
+    """Where it is kept what became of this pod's connections under these circumstances."""
+    return f"cuts/{pod.uid}-{now}.json"
 
 
 @dataclass(frozen=True, slots=True)

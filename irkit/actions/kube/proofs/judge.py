@@ -1,0 +1,102 @@
+"""What a probe's results mean. Pure, and shared with whoever reads a kept report.
+
+Refused and silent look alike where nobody listens: an address that does not answer counts only beside one that does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from irkit.actions.kube.proofs.report import Report
+from irkit.model.base import Json
+from irkit.model.plans import Verdict
+
+INGRESS, EGRESS = "probe-in", "probe-out"
+Direction = Literal["closed", "open", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One direction: `refused` of `tried` new connections failed where something would have answered."""
+
+    direction: Direction
+    why: str
+    tried: int = 0
+    refused: int = 0
+    passed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Both directions, the established connections that the pod still has (-1: nobody saw), and what it comes to."""
+
+    into: Way
+    out: Way
+    established: int
+    verdict: Verdict
+
+
+def judge(report: Report) -> Judged:
+    """Leaky where anything passed; proven where both ways were tried, something could have passed, and nothing did."""
+    into, out = _ingress(report), _egress(report)
+    established = report.counts.get(f"{EGRESS}.established", -1)
+    leaks = [way.why for way in (into, out) if way.direction == "open"]
+    if leaks:
+        return Judged(into, out, established, Verdict.leaky("; ".join(leaks)))
+    doubts = [way.why for way in (into, out) if way.direction == "unknown"]
+    if established > 0:
+        doubts.append(f"{established} established connections are in its table, and may be alive")
+    if doubts:
+        return Judged(into, out, established, Verdict.unproven("; ".join(doubts)))
+    return Judged(into, out, established, Verdict.proven(f"{into.why}; {out.why}; none is established"))
+
+
+def _ingress(report: Report) -> Way:
+    ends = report.ends.get(INGRESS, {})
+    targets = [one for one in _texts(report.facts.get("targets")) if one in ends]
+    controls = [one for one in _texts(report.facts.get("controls")) if ends.get(one) == "open"]
+    passed = [one for one in targets if ends[one] == "open"]
+    if passed:
+        return Way("open", f"another pod could connect to {', '.join(passed)}", len(targets), 0, tuple(passed))
+    if INGRESS in report.errors:
+        return Way("unknown", f"ingress was not tried: {report.errors[INGRESS]}")
+    if not targets:
+        return Way("unknown", "ingress was not tried: the pod declares no TCP port")
+    if not controls:
+        return Way("unknown", "ingress: the probing pod reached nothing at all, so its silence says nothing")
+    answering = {one.rpartition(":")[2] for one in controls}
+    serving = set(_texts(report.facts.get("serving")))
+    meant = [
+        one for one in targets
+        if ends[one] == "timeout"
+        or (ends[one] == "refused" and (one in serving or one.rpartition(":")[2] in answering))
+    ]  # fmt: skip
+    if not meant:
+        return Way("unknown", f"ingress: {', '.join(targets)} refused, but nothing is known to listen there")
+    why = f"{len(meant)} of {len(targets)} new connections in were refused or dropped"
+    return Way("closed", why, len(targets), len(meant))
+
+
+def _egress(report: Report) -> Way:
+    if not report.facts.get("helper"):
+        return Way("unknown", "egress was not tried: no helper on the node is allowed")
+    ends, beside = report.ends.get(EGRESS, {}), report.ends.get(INGRESS, {})
+    passed = [one for one, end in sorted(ends.items()) if end == "open"]
+    if passed:
+        return Way(
+            "open", f"from inside the pod's network {', '.join(passed)} could be reached", len(ends), 0, tuple(passed)
+        )
+    if EGRESS in report.errors:
+        return Way("unknown", f"egress was not tried: {report.errors[EGRESS]}")
+    meant = [one for one, end in ends.items() if end in {"refused", "timeout"} and beside.get(one) == "open"]
+    if not meant:
+        return Way("unknown", "egress: nothing that was tried answers other pods either")
+    if report.facts.get("forgeable"):
+        return Way("unknown", "egress: the pod's processes may administer its network, and could fake what was seen")
+    why = f"{len(meant)} of {len(meant)} new connections out were refused or dropped"
+    return Way("closed", why, len(meant), len(meant))
+
+
+def _texts(value: Json) -> list[str]:
+    return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
