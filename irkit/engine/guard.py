@@ -70,6 +70,10 @@ def _pinned(call: KubeCall) -> bool:
     if call.verb == "delete":
         preconditions = body.get("preconditions") if isinstance(body, dict) else None
         return isinstance(preconditions, dict) and bool(preconditions.get("uid"))
+    if call.subresource == "eviction":
+        options = body.get("deleteOptions") if isinstance(body, dict) else None
+        preconditions = options.get("preconditions") if isinstance(options, dict) else None
+        return isinstance(preconditions, dict) and bool(preconditions.get("uid"))
     return True
 
 
@@ -115,10 +119,11 @@ class _DeclaredKube:
         return self._inner.list(resource, namespace, labels)
 
     def list_metadata(
-        self, resource: Resource, namespace: str = "", labels: Mapping[str, str] | None = None
-    ) -> Listing:
+        self, resource: Resource, namespace: str = "", labels: Mapping[str, str] | None = None,
+        fields: Mapping[str, str] | None = None,
+    ) -> Listing:  # fmt: skip
         self._check(resource, "list", namespace, metadata=True)
-        return self._inner.list_metadata(resource, namespace, labels)
+        return self._inner.list_metadata(resource, namespace, labels, fields)
 
     def access(self, wanted: Access, namespace: str = "", name: str = "") -> bool:
         return self._inner.access(wanted, namespace, name)

@@ -13,6 +13,7 @@ import yaml
 from irkit.actions.api import Action, NoUndo
 from irkit.actions.catalog import Catalog
 from irkit.model.base import Model
+from irkit.model.effects import Access
 from irkit.model.kube import EXTENSIONS, RESOURCES
 from irkit.model.plans import Change, Settled, Verdict
 from tests.support.action_cases import ActionCase, AnyAction, all_cases, cases_of
@@ -81,10 +82,13 @@ def test_permissions_are_of_known_resources_and_say_each_verb(action: AnyAction)
 
     assert {(one.group, one.resource.partition("/")[0]) for one in kube} <= known
     assert {one.verb for one in action.spec.reads} <= {"get", "list"}
-    assert {one.verb for one in action.spec.writes} <= {"create", "patch", "delete"}
+    verbs = {(one.verb, one.resource) for one in action.spec.writes}
+    binds = {("bind", "roles"), ("bind", "clusterroles")}  # the API asks for it of whoever changes a binding
+    assert {verb for verb, _ in verbs - binds} <= {"create", "patch", "delete"}
     assert len(set(action.spec.reads)) == len(action.spec.reads)
     assert {*action.spec.optional} <= {*action.spec.reads, *action.spec.writes}
-    assert not [one for one in kube if one.resource == "secrets"]
+    # the engine lets Secrets be listed as metadata only
+    assert {one.verb for one in kube if one.resource == "secrets"} <= {"list", "delete"}
 
 
 @each_action
@@ -92,8 +96,9 @@ def test_what_destroys_needs_an_approval_and_what_only_reads_risks_nothing(actio
     spec = action.spec
     on_pods = {one.verb for one in spec.writes if (one.group, one.resource) == ("", "pods")}
     deletes_what_is_not_irkits = "delete" in on_pods and "create" not in on_pods  # who creates pods deletes its own
+    evicts = Access(group="", resource="pods/eviction", verb="create") in spec.writes
 
-    assert (spec.risk == "destructive") == bool(spec.destroys) == deletes_what_is_not_irkits
+    assert (spec.risk == "destructive") == bool(spec.destroys) == (deletes_what_is_not_irkits or evicts)
     assert (spec.risk == "none") == (not [one for one in spec.writes if one.plane != "evidence"])
     for name in filter(None, (spec.destroys, spec.captures)):
         assert name in spec.params.model_fields

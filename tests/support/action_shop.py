@@ -12,6 +12,7 @@ from irkit.model.kube import (
     CRON_JOBS,
     DEPLOYMENTS,
     EVENTS,
+    NAMESPACES,
     NETWORK_POLICIES,
     NODES,
     PDBS,
@@ -21,18 +22,26 @@ from irkit.model.kube import (
     SERVICE_ACCOUNTS,
     SERVICES,
 )
-from irkit.model.refs import ClusterRef, NodeRef, PodRef, WorkloadRef
+from irkit.model.refs import ClusterRef, ImageRef, NamespaceRef, NodeRef, PodRef, ServiceAccountRef, WorkloadRef
 from tests.support.action_cases import CASE, AnyAction
 
 CLUSTER = ClusterRef(id="arn:aws:eks:eu-west-1:111122223333:cluster/prod-eu")
 POD = PodRef(cluster=CLUSTER, namespace="shop", name="web-1", uid="p-1")
 NODE = NodeRef(cluster=CLUSTER, name="node-1", uid="n-1")
 WORKLOAD = WorkloadRef(cluster=CLUSTER, namespace="shop", type="Deployment", name="web", uid="d-1")
+ACCOUNT = ServiceAccountRef(cluster=CLUSTER, namespace="shop", name="web", uid="sa-1")
+NAMESPACE = NamespaceRef(cluster=CLUSTER, name="shop", uid="ns-1")
+IMAGE = ImageRef(cluster=CLUSTER, name="registry.example.com/web:1", uid="ab" * 32)
 CRON_JOB = WorkloadRef(cluster=CLUSTER, namespace="shop", type="CronJob", name="nightly", uid="c-1")
 OTHERWISE: dict[str, dict[str, Any]] = {
     "kube.label_node": {"node": NODE, "labels": {"team": "blue"}},
+    "kube.evict_pods": {"pods": (POD,)},
     "kube.scale_workload": {"workload": WORKLOAD, "replicas": 0},
     "kube.suspend_cronjob": {"cronjob": CRON_JOB},
+    "kube.revoke_bindings": {"service_account": ACCOUNT},
+    "kube.revoke_tokens": {"service_account": ACCOUNT},
+    "kube.quarantine_namespace": {"namespace": NAMESPACE},
+    "kube.block_image": {"image": IMAGE},
 }
 """Arguments of actions that are not about one pod or one node alone; the first is the target."""
 
@@ -82,6 +91,7 @@ def shop() -> dict[Resource, list[dict[str, Any]]]:
         CRON_JOBS: [{"metadata": meta("nightly", "c-1"), "spec": {"schedule": "0 3 * * *", "suspend": False}}],
         NODES: [{"metadata": {"name": "node-1", "uid": "n-1", "labels": {"zone": "a"}}, "spec": {}}],
         SERVICE_ACCOUNTS: [{"metadata": meta("web", "sa-1")}, {"metadata": meta("default", "sa-0")}],
+        NAMESPACES: [{"metadata": {"name": "shop", "uid": "ns-1"}}],
         SERVICES: [
             {"metadata": meta("web", "s-1"), "spec": {"selector": {"app": "web"}}},
             {"metadata": meta("cart", "s-2"), "spec": {"selector": {"app": "cart"}}},

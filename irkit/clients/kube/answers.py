@@ -109,6 +109,8 @@ def refusal(answer: Answer, asked: Asked, secrets: tuple[str, ...]) -> ClientErr
     message = f"{asked.verb} {asked.target}: {_words(kind, answer.status)}"
     if said:
         message += f": {clean(said, MAX_MESSAGE)}"
+    if budget := _without_secrets(_budget(state), secrets):
+        message += f" {clean(budget, MAX_MESSAGE)}"
     error = kind(
         message,
         verb=asked.verb,
@@ -120,6 +122,15 @@ def refusal(answer: Answer, asked: Asked, secrets: tuple[str, ...]) -> ClientErr
     if isinstance(error, Throttled):
         error.retry_after = retry_after(answer, state)
     return error
+
+
+def _budget(state: Doc) -> str:
+    """Which disruption budget forbids an eviction: the message does not say it, a cause does (policy/v1)."""
+    try:
+        causes = ((one.text("reason", default=""), one.text("message")) for one in state.each("details", "causes"))
+        return next((said for reason, said in causes if reason == "DisruptionBudget"), "")
+    except Malformed:
+        return ""
 
 
 def is_missing(answer: Answer, asked: Asked) -> bool:

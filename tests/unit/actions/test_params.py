@@ -18,7 +18,13 @@ CATALOG = Catalog.builtin()
 def arguments(action: AnyAction) -> dict[str, Any]:
     """As JSON."""
     given = action_shop.arguments(action)
-    return {name: value.dump() if isinstance(value, Model) else value for name, value in given.items()}
+    return {name: dumped(value) for name, value in given.items()}
+
+
+def dumped(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [dumped(one) for one in value]
+    return value.dump() if isinstance(value, Model) else value
 
 
 about_one = pytest.mark.parametrize(
@@ -106,4 +112,5 @@ def test_what_writes_to_an_object_holds_its_lock(action: AnyAction) -> None:
     params = action.spec.params.parse(given)
     writes = [one for one in action.spec.writes if one.plane == "kube"]
 
-    assert action.locks(params) == ((action.target(params).key,) if writes else ())
+    about = [ref.key for ref in getattr(params, "pods", (action.target(params),))]
+    assert action.locks(params) == (tuple(about) if writes else ())

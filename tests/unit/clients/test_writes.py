@@ -84,6 +84,36 @@ def test_a_delete_carries_its_preconditions(start: Start) -> None:
     assert reply.fields == {"/details/uid": UID}
 
 
+@pytest.mark.parametrize(
+    ("causes", "said"),
+    [
+        (
+            [{"reason": "DisruptionBudget", "message": "The disruption budget web needs 2"}],
+            "budget. The disruption budget",
+        ),
+        ([{"reason": "Other", "message": "x"}], "budget."),
+        ([7], "budget."),
+        ("x", "budget."),
+        ([{"reason": "DisruptionBudget"}], "budget."),
+        ([{"reason": "DisruptionBudget", "message": "sealed-value \x1b[2J"}], "budget."),
+    ],
+)
+def test_a_refused_eviction_names_the_budget(start: Start, causes: Any, said: str) -> None:
+    status = {
+        "kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "TooManyRequests", "code": 429,
+        "message": "Cannot evict pod as it would violate the pod's disruption budget.", "details": {"causes": causes},
+    }  # fmt: skip
+    _, kube = start([say(429, status)])
+    call = create_call(resource=PODS, object="web", subresource="eviction", slots=())
+
+    with pytest.raises(Throttled) as caught:
+        kube.perform(call, {"key": "sealed-value"}, 5)
+
+    assert said in caught.value.message
+    assert "sealed-value" not in caught.value.message
+    assert "\x1b" not in caught.value.message
+
+
 def test_a_subresource_is_below_its_object(start: Start) -> None:
     done = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
     server, kube = start([say(201, done)])

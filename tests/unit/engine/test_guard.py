@@ -47,6 +47,25 @@ def test_an_effect_that_is_not_pinned_to_a_uid_is_refused(effect: KubeCall) -> N
     assert "uid" in refusal.why
 
 
+@pytest.mark.parametrize(
+    ("options", "passes"),
+    [
+        ({"deleteOptions": {"preconditions": {"uid": "u1"}}}, True),
+        ({"deleteOptions": {"preconditions": {"uid": ""}}}, False),
+        ({"deleteOptions": {"preconditions": None}}, False),
+        ({"deleteOptions": {}}, False),
+        ({}, False),
+    ],
+)
+def test_an_eviction_is_a_delete_and_pinned_like_one(options: dict[str, Json], passes: bool) -> None:
+    evict = Access(group="", resource="pods/eviction", verb="create")
+    effect = call("create", {"kind": "Eviction", **options}).model_copy(
+        update={"resource": PODS, "subresource": "eviction"}
+    )
+
+    assert (check_effects(spec("kube.x", writes=(evict,)), [effect], CLUSTER.id) is None) == passes
+
+
 def test_an_undeclared_effect_is_refused() -> None:
     refusal = check_effects(spec("kube.x", writes=(DELETE,)), [call("patch", [UID])], CLUSTER.id)
     assert refusal is not None
