@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from irkit import __version__
-from irkit.cli import after, catalog, drill, incident, lab, permissions, setup
+from irkit.cli import after, catalog, check, drill, incident, lab, permissions, setup
 from irkit.cli.context import INTERRUPTED, Context, colourful, executable
 from irkit.cli.streams import Patient
 
@@ -62,6 +62,7 @@ def options(  # noqa: PLR0913, PLR0917 -- typer takes options as parameters
 
 incident.register(app)
 after.register(app)
+check.register(app)
 catalog.register(app)
 permissions.register(app)
 setup.register(app)

@@ -60,18 +60,7 @@ def action_page(spec: ActionSpec) -> str:
     """An action's page: what it is for, takes, gives, needs and undoes, and an example that lints."""
     parts = [
         f"# {spec.id}\n\n{spec.title}.",
-        _table(
-            ("", ""),
-            [
-                ("Purpose", f"{spec.purpose}: {_PURPOSES[spec.purpose]}"),
-                ("Risk", _RISKS[spec.risk]),
-                ("Undo", _undo(spec)),
-                *([("Loses", f"volatile evidence of `{spec.destroys}`: capture it before")] if spec.destroys else []),
-                *([("Captures", f"evidence of `{spec.captures}`")] if spec.captures else []),
-                *([("Settles", f"within {spec.settle} s of its last write")] if spec.settle else []),
-                ("Version", str(spec.version)),
-            ],
-        ),
+        _table(("", ""), summary_rows(spec)),
         "## Parameters\n\n" + (_fields(spec.params, inputs=True) or "None."),
         "## Outputs\n\n" + (_fields(spec.outputs, inputs=False) or "None."),
         "## Permissions\n\n"
@@ -80,6 +69,24 @@ def action_page(spec: ActionSpec) -> str:
         f"## Example\n\n```yaml\n{example_playbook(spec)}```",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def summary_rows(spec: ActionSpec) -> list[tuple[str, str]]:
+    """What the action is, label by label."""
+    return [
+        ("Purpose", f"{spec.purpose}: {_PURPOSES[spec.purpose]}"),
+        ("Risk", _RISKS[spec.risk]),
+        ("Undo", _undo(spec)),
+        *([("Loses", f"volatile evidence of `{spec.destroys}`: capture it before")] if spec.destroys else []),
+        *([("Captures", f"evidence of `{spec.captures}`")] if spec.captures else []),
+        *([("Settles", f"within {spec.settle} s of its last write")] if spec.settle else []),
+        ("Version", str(spec.version)),
+    ]
+
+
+def plain(text: str) -> str:
+    """The same text without Markdown's code marks, for a terminal."""
+    return text.replace("`", "")
 
 
 def index_page(specs: Iterable[ActionSpec]) -> str:
@@ -192,23 +199,29 @@ def _when(step: Step) -> str:
     if step.for_each is not None:
         parts.append(f"once for each of `{step.for_each}`")
     if step.when is not None:
-        parts.append(f"where `{step.when.text.replace('|', '&#124;')}`")
+        parts.append(f"where `{step.when.text}`")
     return ", ".join(parts)
 
 
 def _fields(model: type[Model], *, inputs: bool) -> str:
     told = any(info.description for info in model.model_fields.values())
     head = ["name", "type", *(["default"] if inputs else []), *(["meaning"] if told else [])]
-    rows = [
+    rows = [[f"`{row[0]}`", *row[1:], *([""] if told and len(row) < len(head) else [])]
+            for row in field_rows(model, inputs=inputs)]  # fmt: skip
+    return _table(head, rows) if rows else ""
+
+
+def field_rows(model: type[Model], *, inputs: bool) -> list[list[str]]:
+    """Name, type, default (of `inputs`), and meaning where there is one."""
+    return [
         [
-            f"`{name}`",
+            name,
             type_words(info.annotation),
             *([_default(info)] if inputs else []),
-            *([info.description or ""] if told else []),
+            *([info.description] if info.description else []),
         ]
         for name, info in model.model_fields.items()
     ]
-    return _table(head, rows) if rows else ""
 
 
 def _default(info: FieldInfo) -> str:
@@ -219,16 +232,22 @@ def _default(info: FieldInfo) -> str:
 
 
 def _permissions(reads: Sequence[Access], writes: Sequence[Access]) -> str:
+    rows = [(plane, f"`{resource}`", f"`{group}`" if group not in {"", "core"} else group, verbs)
+            for plane, resource, group, verbs in permission_rows(reads, writes)]  # fmt: skip
+    return _table(("plane", "resource", "group", "verbs"), rows) if rows else "None."
+
+
+def permission_rows(reads: Sequence[Access], writes: Sequence[Access]) -> list[tuple[str, str, str, str]]:
+    """Plane, resource, group (`core` for Kubernetes' own) and verbs, one row a resource."""
     verbs: dict[tuple[str, str, str], list[str]] = {}
     for access in (*reads, *writes):
         found = verbs.setdefault((access.plane, access.resource, access.group), [])
         if access.verb not in found:
             found.append(access.verb)
-    rows = [
-        (plane, f"`{resource}`", f"`{group}`" if group else "core" if plane == "kube" else "", ", ".join(found))
+    return [
+        (plane, resource, group or ("core" if plane == "kube" else ""), ", ".join(found))
         for (plane, resource, group), found in verbs.items()
     ]
-    return _table(("plane", "resource", "group", "verbs"), rows) if rows else "None."
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
