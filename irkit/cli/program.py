@@ -58,6 +58,7 @@ def options(  # noqa: PLR0913, PLR0917 -- typer takes options as parameters
     own.config, own.state, own.operator = config, state, operator
     own.context, own.cluster, own.max_targets = kube_context, cluster, max_targets
     own.json, own.debug = json, debug
+    own.preflight = not without_preflight
 
 
 incident.register(app)

@@ -57,11 +57,13 @@ class SnapshotReader:
         return self._once(key, lambda: self._reader.list(resource, namespace, labels))
 
     def list_metadata(
-        self, resource: Resource, namespace: str = "", labels: Mapping[str, str] | None = None
-    ) -> Listing:
+        self, resource: Resource, namespace: str = "", labels: Mapping[str, str] | None = None,
+        fields: Mapping[str, str] | None = None,
+    ) -> Listing:  # fmt: skip
         """The metadata of all objects. Whole objects that were asked for too are another answer."""
-        key = ("metadata", resource, namespace, frozenset((labels or {}).items()))
-        return self._once(key, lambda: self._reader.list_metadata(resource, namespace, labels))
+        picked = (frozenset((labels or {}).items()), frozenset((fields or {}).items()))
+        key = ("metadata", resource, namespace, *picked)
+        return self._once(key, lambda: self._reader.list_metadata(resource, namespace, labels, fields))
 
     def access(self, wanted: Access, namespace: str = "", name: str = "") -> bool:
         """Whether the API would let this identity do that."""

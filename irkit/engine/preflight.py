@@ -36,7 +36,7 @@ class Grant:
     Steps that read the target's namespace and steps that read all of them have a grant each: where only the
     first is allowed, only the others fail.
 
-    `name` is the one object that it is about, or "". `steps` need it; `optional` where all of them may fail.
+    `name` is the one object that it is about, or "". `steps` need it; `optional`: all of them may fail or do without.
     """
 
     access: Access

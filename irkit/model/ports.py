@@ -39,10 +39,12 @@ class KubeReader(Protocol):
         ...
 
     def list_metadata(
-        self, resource: Resource, namespace: str = "", labels: Mapping[str, str] | None = None
-    ) -> Listing:
+        self, resource: Resource, namespace: str = "", labels: Mapping[str, str] | None = None,
+        fields: Mapping[str, str] | None = None,
+    ) -> Listing:  # fmt: skip
         """As `list`, but of names, labels, annotations and owners alone: the server sends nothing else.
 
+        `fields` are compared by the server, which sends none of them (field selectors: a Secret's `type`).
         The only way in which irkit ever looks at Secrets. The permission is that of `list`: RBAC knows no smaller one.
         """
         ...

@@ -98,7 +98,10 @@ def test_what_destroys_needs_an_approval_and_what_only_reads_risks_nothing(actio
     deletes_what_is_not_irkits = "delete" in on_pods and "create" not in on_pods  # who creates pods deletes its own
     evicts = Access(group="", resource="pods/eviction", verb="create") in spec.writes
 
-    assert (spec.risk == "destructive") == bool(spec.destroys) == (deletes_what_is_not_irkits or evicts)
+    revokes = Access(group="", resource="secrets", verb="delete") in spec.writes  # lost too, but no evidence
+
+    assert bool(spec.destroys) == (deletes_what_is_not_irkits or evicts)
+    assert (spec.risk == "destructive") == (bool(spec.destroys) or revokes)
     assert (spec.risk == "none") == (not [one for one in spec.writes if one.plane != "evidence"])
     for name in filter(None, (spec.destroys, spec.captures)):
         assert name in spec.params.model_fields

@@ -109,13 +109,14 @@ def shop() -> dict[Resource, list[dict[str, Any]]]:
         ROLE_BINDINGS: [
             {
                 "metadata": meta("web-reader", "rb-1"),
+                "roleRef": {"kind": "Role", "name": "web-reader"},
                 "subjects": [{"kind": "ServiceAccount", "name": "web", "namespace": "shop"}],
             },
-            {"metadata": meta("cart", "rb-2"), "subjects": [{"kind": "ServiceAccount", "name": "cart"}]},
+            {"metadata": meta("cart", "rb-2"), "roleRef": {"kind": "Role", "name": "cart"}, "subjects": [{"kind": "ServiceAccount", "name": "cart"}]},
         ],
         CLUSTER_ROLE_BINDINGS: [
-            {"metadata": {"name": "all", "uid": "crb-1"}, "subjects": [{"kind": "Group", "name": "system:authenticated"}]},
-            {"metadata": {"name": "admins", "uid": "crb-2"}, "subjects": [{"kind": "User", "name": "ana"}]},
+            {"metadata": {"name": "all", "uid": "crb-1"}, "roleRef": {"kind": "ClusterRole", "name": "view"}, "subjects": [{"kind": "Group", "name": "system:authenticated"}]},
+            {"metadata": {"name": "admins", "uid": "crb-2"}, "roleRef": {"kind": "ClusterRole", "name": "admin"}, "subjects": [{"kind": "User", "name": "ana"}]},
         ],
         EVENTS: [
             {"metadata": meta("e-1", "ev-1"), "involvedObject": {"uid": "p-1"}, "reason": "Started"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import orjson
@@ -95,13 +96,14 @@ class Reads:
         return self._whole(Form.whole(resource), namespace, labels or {})
 
     def list_metadata(
-        self, resource: Resource, namespace: str = "", labels: Mapping[str, str] | None = None
-    ) -> Listing:
+        self, resource: Resource, namespace: str = "", labels: Mapping[str, str] | None = None,
+        fields: Mapping[str, str] | None = None,
+    ) -> Listing:  # fmt: skip
         """The metadata of all objects, as PartialObjectMetadata; raises as `list`.
 
         Raises Invalid where the server has no such answer: whole objects are never asked for instead.
         """
-        return self._whole(Form.metadata(resource), namespace, labels or {})
+        return self._whole(Form.metadata(resource), namespace, labels or {}, fields or {})
 
     def access(self, wanted: Access, namespace: str = "", name: str = "") -> bool:
         """Whether the API would let this identity do that (SelfSubjectAccessReview)."""
@@ -119,22 +121,25 @@ class Reads:
         user = self._review(_SUBJECT_REVIEWS, None, lambda review: review.text("status", "userInfo", "username"))
         return clean(user, 300)
 
-    def _whole(self, form: Form, namespace: str, labels: Mapping[str, str]) -> Listing:
-        try:
-            return self._pages(form, namespace, labels)
-        except Gone:
-            return self._pages(form, namespace, labels)
-
-    def _pages(self, form: Form, namespace: str, labels: Mapping[str, str]) -> Listing:
-        asked = Asked("list", form.resource, "", namespace)
+    def _whole(
+        self, form: Form, namespace: str, labels: Mapping[str, str], fields: Mapping[str, str] = MappingProxyType({})
+    ) -> Listing:
         query = {"limit": str(PAGE)}
-        if labels:
-            query["labelSelector"] = ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
+        for parameter, wanted in (("labelSelector", labels), ("fieldSelector", fields)):
+            if wanted:
+                query[parameter] = ",".join(f"{key}={value}" for key, value in sorted(wanted.items()))
+        try:
+            return self._pages(form, namespace, query)
+        except Gone:
+            return self._pages(form, namespace, query)
+
+    def _pages(self, form: Form, namespace: str, query: Mapping[str, str]) -> Listing:
+        asked = Asked("list", form.resource, "", namespace)
         items: list[Doc] = []
         version = as_of = token = ""
         size = 0
         while True:
-            path = path_of(form.resource, namespace, query=query | ({"continue": token} if token else {}))
+            path = path_of(form.resource, namespace, query={**query, **({"continue": token} if token else {})})
             answer = self._read(asked, "GET", path, accept=form.accept)
             if answer.status != 200:  # noqa: PLR2004 -- HTTP
                 raise refusal(answer, asked, self._session.secrets)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from irkit.model.base import Json
 from irkit.model.doc import Doc
 from irkit.model.effects import Access, Resource
 from irkit.model.kube import PODS, RESOURCES
+from irkit.model.plans import Impact
 from irkit.model.ports import Listing
 from irkit.model.refs import ClusterRef, PodRef
 from irkit.views.plan import diff_lines, plan_json, plan_lines
@@ -90,8 +92,9 @@ class Memory:
         return Listing(tuple(items), "1", "2026-11-20T03:00:00Z")
 
     def list_metadata(
-        self, resource: Resource, namespace: str = "", labels: Mapping[str, str] | None = None
-    ) -> Listing:
+        self, resource: Resource, namespace: str = "", labels: Mapping[str, str] | None = None,
+        fields: Mapping[str, str] | None = None,
+    ) -> Listing:  # fmt: skip
         return self.list(resource, namespace, labels)
 
     def access(self, wanted: Access, namespace: str = "", name: str = "") -> bool:
@@ -189,3 +192,52 @@ def test_the_screen_fits_and_says_what_stays_unproven(tmp_path: Path) -> None:
     assert "irkit.dev/case" in paint(diff_lines(found), colour=False)
     assert found.digest in plan_json(found)
     assert "IR-00000000-plan" not in paint(diff_lines(found), colour=False).replace("+ IR-00000000-plan", "")
+
+
+# -- what a plan says twice, and that it says the same ---------------------------------------------------
+
+
+def test_two_plans_of_an_unchanged_world_have_one_digest_and_a_changed_one_another(tmp_path: Path) -> None:
+    """The bytes of an export differ from one reading to the next, though nothing is decided by them."""
+    export = BOOK + b"    - id: baseline\n      uses: kube.export_objects\n      with:\n        pod: ${inputs.pod}\n"
+    world = Memory()
+    pod = world.objects["pods", "shop", pod_of(world).name]
+    first = planned(tmp_path, world, export)
+    pod["status"]["message"] = "another minute"
+    second = planned(tmp_path, world, export)
+    stores = [one for found in (first, second) for step in found.steps for one in step.effects if one.type == "store"]
+    assert len({one.sha256 for one in stores}) == 2
+    assert first.digest == second.digest
+    node = world.objects["nodes", "", pod["spec"]["nodeName"]]
+    node["metadata"].setdefault("labels", {})["irkit.dev/case"] = "IR-20260101-aaaa"
+    assert planned(tmp_path, world, export).digest != first.digest
+
+
+def test_the_same_object_patched_by_two_steps_says_why(tmp_path: Path) -> None:
+    found = planned(tmp_path, Memory())
+    shown = " ".join(paint(plan_lines(found), colour=False).split())
+    patch = f"+ patch pods {pod_of(Memory()).path}"
+    assert shown.count(patch) == 2
+    assert f"{patch} (the change of step label: it is made once)" in shown
+    steps = [replace(step, effects=_spoilt(step.effects)) if step.key == "isolate" else step for step in found.steps]
+    shown = " ".join(paint(plan_lines(replace(found, steps=tuple(steps))), colour=False).split())
+    assert f"{patch} (another change than in step label)" in shown
+
+
+def _spoilt(effects: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(one.model_copy(update={"body": []}) if one.verb == "patch" else one for one in effects)
+
+
+def test_containment_says_who_feels_it(tmp_path: Path) -> None:
+    found = planned(tmp_path, Memory())
+    isolate = next(step for step in found.steps if step.key == "isolate")
+    alone = "feels it; nobody else was found who would"
+    for impact, said in (((), True), ((Impact(who="Service web", what="waits"),), False)):
+        shown = paint(plan_lines(replace(found, steps=(replace(isolate, impact=impact),))), colour=False)
+        assert (f"{isolate.target} {alone}" in " ".join(shown.split())) is said
+
+
+def test_a_diff_shows_no_made_up_case(tmp_path: Path) -> None:
+    shown = paint(diff_lines(planned(tmp_path, Memory())), colour=False)
+    assert "IR-00000000-plan" not in shown
+    assert "+ (new case)" in shown

@@ -523,12 +523,14 @@ def token_of(account: str, name: str = "t-1", **annotations: str) -> dict[str, A
 def test_metadata_is_asked_for_alone_with_no_second_choice(start: Start) -> None:
     server, kube = start([say(200, partial(token_of("web"), token="next")), say(200, partial(token_of("web", "t-2")))])
 
-    listing = kube.reader.list_metadata(SECRETS, "shop", {"a": "b"})
+    listing = kube.reader.list_metadata(SECRETS, "shop", {"a": "b"}, {"type": "t"})
 
     assert [heard.headers["accept"] for heard in server.heard] == [
         "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
     ] * 2
-    assert server.heard[0].target == "/api/v1/namespaces/shop/secrets?limit=500&labelSelector=a%3Db"
+    assert (
+        server.heard[0].target == "/api/v1/namespaces/shop/secrets?limit=500&labelSelector=a%3Db&fieldSelector=type%3Dt"
+    )
     assert [one.raw for one in listing.items] == [
         {"apiVersion": "v1", "kind": "Secret", **token_of("web")},
         {"apiVersion": "v1", "kind": "Secret", **token_of("web", "t-2")},

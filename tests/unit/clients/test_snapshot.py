@@ -48,9 +48,10 @@ class Cluster:
         return Listing(tuple(self._doc(name) for name in chosen), "7", "now")
 
     def list_metadata(
-        self, resource: Resource, namespace: str = "", labels: Mapping[str, str] | None = None
-    ) -> Listing:
-        self._note(f"metadata {resource} {namespace} {dict(labels or {})}")
+        self, resource: Resource, namespace: str = "", labels: Mapping[str, str] | None = None,
+        fields: Mapping[str, str] | None = None,
+    ) -> Listing:  # fmt: skip
+        self._note(f"metadata {resource} {namespace} {dict(labels or {})} {dict(fields or {})}")
         return Listing(tuple(self._doc(name) for name in self.pods), "7", "now")
 
     def access(self, wanted: Access, namespace: str = "", name: str = "") -> bool:
@@ -257,5 +258,11 @@ def test_metadata_is_asked_for_once_a_wave_and_is_never_taken_from_whole_objects
     for _ in range(2):
         snapshot.list_metadata(SECRETS, "shop", {"x": "y"})
     snapshot.list_metadata(SECRETS, "shop")
+    snapshot.list_metadata(SECRETS, "shop", fields={"type": "t"})
 
-    assert cluster.asked == ["list secrets shop {}", "metadata secrets shop {'x': 'y'}", "metadata secrets shop {}"]
+    assert cluster.asked == [
+        "list secrets shop {}",
+        "metadata secrets shop {'x': 'y'} {}",
+        "metadata secrets shop {} {}",
+        "metadata secrets shop {} {'type': 't'}",
+    ]

@@ -1,0 +1,93 @@
+"""kube.revoke_tokens: delete the legacy token Secrets of a service account, and say which other tokens live on.
+
+Found by metadata alone: no Secret's data is read. A token of a pod (bound) needs no Secret and cannot be taken back:
+the API server refuses it when its pod or its service account is gone.
+Sources: Kubernetes documentation, "Managing Service Accounts" (token Secrets, bound tokens), and the field selectors
+of Secrets (`type`).
+"""
+
+from __future__ import annotations
+
+from irkit.actions.api import ActionSpec, NoOutputs, NoUndo
+from irkit.actions.kube.objects import absent, access, unpinned
+from irkit.actions.kube.revoke_tokens.facts import Facts, Token, impact, observe, verdict
+from irkit.model.base import Model
+from irkit.model.effects import KubeCall, Mark
+from irkit.model.kube import PODS, SECRETS, SERVICE_ACCOUNTS
+from irkit.model.plans import Change, Plan, Receipts, Settled, Wait
+from irkit.model.ports import Reader
+from irkit.model.refs import ServiceAccountRef
+
+_AGAIN = 2
+"""Seconds until looking again at a Secret that is being deleted."""
+
+
+class Params(Model):
+    """The service account whose tokens are revoked."""
+
+    service_account: ServiceAccountRef
+
+
+class RevokeTokens(NoUndo):
+    """Deletes exactly the token Secrets that it saw, by uid."""
+
+    spec = ActionSpec(
+        id="kube.revoke_tokens",
+        version=1,
+        title="Delete a service account's legacy tokens",
+        purpose="contain",
+        params=Params,
+        outputs=NoOutputs,
+        reads=(*access(SERVICE_ACCOUNTS, "get"), *access(SECRETS, "list"), *access(PODS, "list")),
+        writes=access(SECRETS, "delete"),
+        risk="destructive",
+        no_undo="a deleted token does not come back; whoever needs one is given a new one",
+        example="service_account: ${inputs.service_account}",
+    )
+
+    def target(self, p: Params) -> ServiceAccountRef:
+        """The service account."""
+        return p.service_account
+
+    def scope(self, p: Params) -> str:
+        """The service account's uid."""
+        return p.service_account.uid or p.service_account.path
+
+    def locks(self, p: Params) -> tuple[str, ...]:
+        """The service account."""
+        return (p.service_account.key,)
+
+    def observe(self, p: Params, mark: Mark, reader: Reader) -> Facts:  # noqa: ARG002 -- the port's
+        """The account, its token Secrets by their metadata, and its living pods."""
+        return observe(p.service_account, reader)
+
+    def plan(self, p: Params, mark: Mark, facts: Facts, mine: Receipts) -> Plan:  # noqa: ARG002 -- the port's
+        """Delete what is there, wait for what is going."""
+        account = p.service_account
+        if facts.presence != "here":
+            return absent(account, facts.presence)
+        standing = tuple(one for one in facts.tokens if not one.deleting)
+        if standing:
+            calls = tuple(_delete(account, one) for one in standing)
+            why = f"{len(standing)} legacy token{'s' if len(standing) > 1 else ''} of {account} never expire"
+            return unpinned(account) or Change(calls, why, impact(standing))
+        going = [one.name for one in facts.tokens]
+        if going:
+            return Wait(_AGAIN, f"being deleted: {', '.join(going)}")
+        ours = "no legacy token is left" if mine else f"{account} has no legacy token"
+        return Settled(ours, verdict(account, facts))
+
+
+def _delete(account: ServiceAccountRef, token: Token) -> KubeCall:
+    return KubeCall(
+        name=token.effect,
+        cluster=account.cluster.id,
+        verb="delete",
+        resource=SECRETS,
+        namespace=account.namespace,
+        object=token.name,
+        body={"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": token.uid}},
+    )
+
+
+ACTION = RevokeTokens()
