@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from irkit.actions.api import ActionSpec, NoUndo
+from irkit.actions.kube.exposure import READS as EXPOSURE
 from irkit.actions.kube.objects import absent, access
 from irkit.actions.kube.scope_pod.facts import Facts, Outputs, observe
 from irkit.model.base import Model
 from irkit.model.effects import Mark
-from irkit.model.kube import CONTROLLERS, NETWORK_POLICIES, NODES, PDBS, PODS, SERVICE_ACCOUNTS, SERVICES
+from irkit.model.kube import CONTROLLERS, NODES, PODS, SERVICE_ACCOUNTS
 from irkit.model.plans import Plan, Receipts, Settled, Verdict
 from irkit.model.ports import Reader
 from irkit.model.refs import PodRef
@@ -34,9 +35,7 @@ class ScopePod(NoUndo):
             *access(NODES, "get"),
             *access(SERVICE_ACCOUNTS, "get"),
             *(one for resource in CONTROLLERS.values() for one in access(resource, "get", "list")),
-            *access(SERVICES, "list"),
-            *access(PDBS, "list"),
-            *access(NETWORK_POLICIES, "list"),
+            *EXPOSURE,
         ),
         risk="none",
         no_undo="it only reads",
