@@ -23,6 +23,7 @@ from irkit.lab.workloads import Workloads
 
 AGE: Final = timedelta(days=6)
 """How long before the lab's start its objects were made."""
+_AGENT: Final = "aws-eks-nodeagent"
 SYSTEM: Final = ("default", "kube-node-lease", "kube-public", "kube-system")
 
 
@@ -41,7 +42,7 @@ def build_world(world: WorldShape, seed: int, now: datetime | None = None, token
             builder.add_namespace(name, NamespaceShape())
     for name, shape in world.namespaces.items():
         builder.add_namespace(name, shape)
-    builder.add_system()
+    builder.add_system(policies=world.behaviour.enforcement != "none")
     builder.add_budgets(world)
     return Seed(world.cluster, (*builder.objects, *world.objects), seed, {**DEFAULT, **(tokens or {})}, world.behaviour)
 
@@ -84,14 +85,17 @@ class _Builder(Workloads):
             for token in account.tokens:
                 self.add(_token(made, token, self.seed))
 
-    def add_system(self) -> None:
-        """What every EKS cluster runs: the CNI's DaemonSet on each node, and DNS."""
-        self.add_workload(
-            "DaemonSet",
-            "kube-system",
-            "aws-node",
-            WorkloadShape(image="lab.invalid/amazon-k8s-cni:v1.21.1", hostNetwork=True),
-        )
+    def add_system(self, *, policies: bool) -> None:
+        """What every EKS cluster runs: the CNI's DaemonSet on each node, with its policy agent or without, and DNS."""
+        images = {"aws-node": "lab.invalid/amazon-k8s-cni:v1.21.1"}
+        if policies:
+            images[_AGENT] = "lab.invalid/aws-network-policy-agent:v1.3.1"
+            self.add(_config_map("kube-system", "amazon-vpc-cni", {"enable-network-policy-controller": "true"}))
+        self.add_workload("DaemonSet", "kube-system", "aws-node", WorkloadShape(images=images, hostNetwork=True))
+        for doc in self.objects if policies else ():
+            for each in _containers(doc):
+                if each["name"] == _AGENT:
+                    each["args"] = ["--enable-network-policy=true"]
         self.add_workload(
             "Deployment", "kube-system", "coredns", WorkloadShape(image="lab.invalid/coredns:v1.12.4", replicas=2)
         )
@@ -137,6 +141,12 @@ class _Builder(Workloads):
                 },
             }
         )
+
+
+def _containers(doc: Object) -> list[Object]:
+    spec = doc.get("spec", {}).get("template", doc).get("spec", {})
+    found: list[Object] = spec.get("containers", []) if doc["kind"] in {"Pod", "DaemonSet"} else []
+    return found
 
 
 def _token(account: Object, name: str, seed: int) -> Object:

@@ -43,6 +43,9 @@ DELETABLE: Final = frozenset({
 })  # fmt: skip
 """Of these the lab knows what else goes: what they own, and a service account's tokens."""
 
+_ANSWERED_WHOLE: Final = frozenset({SERVICES, SERVICE_ACCOUNTS})
+"""Deleting one of these is answered with the object, as of pods (`ReturnDeletedObject` in `pkg/registry`)."""
+
 
 def delete(world: World, call: Call, body: bytes) -> Written:
     """DELETE of an object."""
@@ -65,6 +68,8 @@ def _delete(world: World, call: Call, how: DeleteOptions) -> Written:
         return _delete_pod(world, entry, how)
     if not how.dry_run:
         world.remove(call.resource, call.namespace, call.name)
+    if call.resource in _ANSWERED_WHOLE:
+        return Written(entry.body, applied=not how.dry_run, dry_run=how.dry_run)
     status = {
         "kind": "Status",
         "apiVersion": "v1",
