@@ -11,8 +11,9 @@ import pytest
 from irkit.actions.catalog import Catalog
 from irkit.actions.kube.engines import DenialSeen, EngineSeen, Sharing
 from irkit.actions.kube.fields import Fields
-from irkit.actions.kube.isolate_pod.facts import Facts, ProbeSeen
+from irkit.actions.kube.isolate_pod.facts import Facts
 from irkit.actions.kube.isolate_pod.judge import verdict
+from irkit.actions.kube.isolate_pod.probed import ProbeSeen
 from irkit.actions.kube.netpol import Opening
 from irkit.engine.guard import DeclaredReader, check_effects
 from irkit.errors import Denied

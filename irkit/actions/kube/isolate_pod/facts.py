@@ -11,37 +11,19 @@ from irkit.actions.kube.engines import DenialSeen, EngineSeen, Sharing, denials_
 from irkit.actions.kube.engines.denials import Family
 from irkit.actions.kube.fields import Fields, label, read_fields
 from irkit.actions.kube.isolate_pod.policy import policy_name
+from irkit.actions.kube.isolate_pod.probed import ProbeSeen, probed
 from irkit.actions.kube.netpol import Opening, Pod, Policy, Selector, openings
 from irkit.actions.kube.objects import FARGATE_LABEL, NAME_LIMIT, find, living
 from irkit.actions.kube.owners import pod_ref
-from irkit.actions.kube.proofs import circumstances, cut_key, judge, kept_report, probe_key
-from irkit.errors import JournalError, Malformed
+from irkit.actions.kube.proofs import circumstances
+from irkit.errors import Malformed
 from irkit.model.effects import Mark
 from irkit.model.kube import CASE_LABEL, NETWORK_POLICIES, PODS, SERVICES
-from irkit.model.ports import EvidenceReader, KubeReader, Listing, Reader
+from irkit.model.ports import KubeReader, Listing, Reader
 from irkit.model.refs import PodRef
 
 _UNSEEN, _ALONE = EngineSeen("unknown", "unknown"), Sharing()
 Choice = Literal["auto", "networkpolicy", "calico", "cilium", "aws"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProbeSeen:
-    """What a fresh probe of this pod under these policies found.
-
-    `refused` of `tried` new connections did not come through, `open` names those that did; `ingress` and `egress` say
-    which directions were tried; `established` what became of connections that were open before. `doubts` say why a
-    direction that was tried says nothing.
-    """
-
-    refused: int
-    tried: int
-    open: tuple[str, ...] = ()
-    as_of: str = ""
-    ingress: bool = False
-    egress: bool = False
-    established: Literal["cut", "alive", "unknown"] = "unknown"
-    doubts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,29 +100,8 @@ def observe(pod: PodRef, mark: Mark, reader: Reader, choice: Choice) -> Facts:
             for family in _families(choice, engine, is_open=bool(found or shared.open_near))
         ),
         sharing=shared,
-        probe=_probe(reader.evidence, pod, circumstances(listing.items, labels)),
+        probe=probed(reader.evidence, pod, circumstances(listing.items, labels)),
         as_of=listing.as_of,
-    )
-
-
-def _probe(evidence: EvidenceReader, pod: PodRef, now: str) -> ProbeSeen | None:
-    """What was tried under just these policies and labels; what was tried under others says nothing of these."""
-    try:
-        report, cut = kept_report(evidence, probe_key(pod, now)), kept_report(evidence, cut_key(pod, now))
-    except (JournalError, Malformed):
-        return None  # damaged evidence proves nothing, and `irkit verify` says so; containment does not wait for it
-    if report is None:
-        return None
-    seen = judge(report)
-    left = cut.counts.get("cut.left", -1) if cut is not None else -1
-    return ProbeSeen(
-        refused=seen.into.refused + seen.out.refused,
-        tried=seen.into.tried + seen.out.tried,
-        open=(*seen.into.passed, *seen.out.passed),
-        ingress=seen.into.direction != "unknown",
-        egress=seen.out.direction != "unknown",
-        established="cut" if 0 in {seen.established, left} else "unknown",
-        doubts=tuple(way.why for way in (seen.into, seen.out) if way.direction == "unknown"),
     )
 
 

@@ -6,7 +6,8 @@ import hashlib
 
 from irkit.actions.kube.fields import Field, clash, label
 from irkit.actions.kube.isolate_pod.deny import denied_by
-from irkit.actions.kube.isolate_pod.facts import Facts, ProbeSeen
+from irkit.actions.kube.isolate_pod.facts import Facts
+from irkit.actions.kube.isolate_pod.probed import ProbeSeen
 from irkit.actions.kube.labelling import held_elsewhere
 from irkit.actions.kube.netpol import Opening, in_words
 from irkit.model.effects import Mark
