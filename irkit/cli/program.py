@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from irkit import __version__
-from irkit.cli import after, catalog, check, drill, incident, lab, permissions, setup
+from irkit.cli import after, catalog, check, doctor, drill, incident, lab, permissions, setup
 from irkit.cli.context import INTERRUPTED, Context, colourful, executable
 from irkit.cli.streams import Patient
 
@@ -66,6 +66,7 @@ after.register(app)
 check.register(app)
 catalog.register(app)
 permissions.register(app)
+doctor.register(app)
 setup.register(app)
 lab.register(app)
 drill.register(app)

@@ -1,0 +1,46 @@
+"""`irkit doctor`: what is ready, what is missing, and the exit status that this deserves. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import orjson
+
+from irkit.app.doctor import Finding
+from irkit.views.outcome import Level
+from irkit.views.progress import json_safe
+from irkit.views.terminal import Line, Span, hanging, pad
+
+_SIGNS: dict[str, tuple[str, Level]] = {
+    "good": ("✓", "good"), "warn": ("!", "warn"), "bad": ("✗", "bad"), "unknown": ("?", "warn"),
+}  # fmt: skip
+_NAME = 18
+
+
+def doctor_status(found: Sequence[Finding]) -> int:
+    """0 irkit can work here · 4 something keeps it from that."""
+    return 4 if any(one.state == "bad" for one in found) else 0
+
+
+def doctor_lines(found: Sequence[Finding]) -> list[Line]:
+    """The screen: what matters first, then everything in its order."""
+    bad, warn = (sum(one.state == state for one in found) for state in ("bad", "warn"))
+    unknown = sum(one.state == "unknown" for one in found)
+    words, level = ("NOT READY", "bad") if bad else ("Ready.", "good")
+    told = f"{bad} missing, {warn} to know, {unknown} could not be seen"
+    lines: list[Line] = [[Span(f"{words}  ", level), told], [""]]
+    shown = ""
+    for one in found:
+        sign, style = _SIGNS[one.state]
+        name = "" if one.about == shown else one.about
+        shown = one.about
+        lines.extend(hanging(f"  {sign} {pad(name, _NAME)} ", one.what, style=style if one.state == "bad" else ""))
+        if one.hint:
+            lines.extend(hanging(" " * (_NAME + 5), f"→ {one.hint}"))
+    return lines
+
+
+def doctor_json(found: Sequence[Finding]) -> str:
+    """All of it as one JSON object on one line."""
+    value = [{"about": one.about, "state": one.state, "what": one.what, "hint": one.hint} for one in found]
+    return json_safe(orjson.dumps({"ready": doctor_status(found) == 0, "findings": value}).decode())
