@@ -7,12 +7,11 @@ budget says AlwaysAllow. A pod with two budgets cannot be evicted at all: the AP
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from irkit.actions.kube.netpol import Selector
-from irkit.actions.kube.objects import MIRROR_ANNOTATION, NAME_LIMIT, living
+from irkit.actions.kube.objects import MIRROR_ANNOTATION, NAME_LIMIT, living, named
 from irkit.actions.kube.owners import controller, pod_ref
 from irkit.actions.kube.pods import ready
 from irkit.model.doc import Doc
@@ -154,7 +153,7 @@ def wait_for(pods: Iterable[Evictee]) -> Wait:
 def evict(pod: PodRef) -> KubeCall:
     """The eviction of exactly this pod, with the grace period that it asks for itself."""
     return KubeCall(
-        name=f"evict-{hashlib.sha256(pod.key.encode()).hexdigest()[:10]}",
+        name=named("evict", pod),
         cluster=pod.cluster.id,
         verb="create",
         resource=PODS,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Literal, TypeVar
 
 from pydantic import ValidationError
@@ -12,7 +13,7 @@ from irkit.model.doc import Doc
 from irkit.model.effects import Access, Resource
 from irkit.model.plans import Refuse
 from irkit.model.ports import KubeReader
-from irkit.model.refs import NamespaceRef, ServiceAccountRef, TargetRef
+from irkit.model.refs import NamespaceRef, PodRef, ServiceAccountRef, TargetRef
 
 Presence = Literal["here", "gone", "replaced"]
 """`replaced`: another object bears the name now (domain.md, hardest test 22)."""
@@ -77,3 +78,8 @@ def make(model: type[M], doc: Doc, **fields: object) -> M:
 def living(pod: Doc) -> bool:
     """Whether a pod has not ended."""
     return pod.text("status", "phase", default="", limit=NAME_LIMIT) not in _ENDED
+
+
+def named(verb: str, pod: PodRef) -> str:
+    """An effect's name, different for each pod of a mark that serves many."""
+    return f"{verb}-{hashlib.sha256(pod.key.encode()).hexdigest()[:10]}"

@@ -1,0 +1,79 @@
+"""The admission policy that keeps a case's pods from being deleted, with every default of the API filled in.
+
+An eviction shows the API server an Eviction object and not the pod, so no label of the pod can be seen in it
+(kubernetes pkg/registry/core/pod/storage/eviction.go). Therefore the case's pods are the policy's parameters: it is
+judged once for each of them, and denies what bears its name. It looks at one namespace only: where it fails, deletes
+fail there and nowhere else. Pods that are being deleted already may go: a kubelet reports their end by a delete.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from irkit.actions.kube.made import Own, own_name
+from irkit.model.base import Json
+from irkit.model.effects import Mark
+from irkit.model.kube import ADMISSION_POLICIES, ADMISSION_POLICY_BINDINGS, CASE_LABEL, PODS
+from irkit.model.refs import PodRef
+
+_NAME = "(request.operation == 'DELETE' ? oldObject.metadata.name : request.name)"
+_ENDING = (
+    "(request.operation == 'DELETE' ? has(oldObject.metadata.deletionTimestamp) :"
+    " has(params.metadata.deletionTimestamp))"
+)
+
+
+def objects(pod: PodRef, users: Sequence[str], mark: Mark) -> tuple[Own, Own]:
+    """The policy and its binding; `users` may delete all the same."""
+    name, cluster = own_name(mark), pod.cluster
+    return (
+        Own("policy", cluster, ADMISSION_POLICIES, name, _policy(pod.namespace, users, mark)),
+        Own("binding", cluster, ADMISSION_POLICY_BINDINGS, name, _binding(pod.namespace, name, mark)),
+    )
+
+
+def _policy(namespace: str, users: Sequence[str], mark: Mark) -> dict[str, Json]:
+    """The users' names have no character to which CEL's strings give a meaning."""
+    expression = f"{_NAME} != params.metadata.name || {_ENDING}"
+    if users:
+        names = ", ".join(f"'{one}'" for one in sorted(users))
+        expression += f" || request.userInfo.username in [{names}]"
+    return {
+        "failurePolicy": "Fail",
+        "paramKind": {"apiVersion": PODS.api_version, "kind": PODS.kind},
+        "matchConstraints": {
+            "matchPolicy": "Equivalent",
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
+            "objectSelector": {},
+            "resourceRules": [_rule("DELETE", "pods"), _rule("CREATE", "pods/eviction")],
+        },
+        "validations": [
+            {
+                "expression": expression,
+                "message": f"held as evidence: irkit status {mark.case} says by whom",
+                "reason": "Forbidden",
+            }
+        ],
+    }
+
+
+def _rule(operation: str, resource: str) -> Json:
+    return {
+        "apiGroups": [PODS.group],
+        "apiVersions": [PODS.version],
+        "operations": [operation],
+        "resources": [resource],
+        "scope": "*",
+    }
+
+
+def _binding(namespace: str, name: str, mark: Mark) -> dict[str, Json]:
+    return {
+        "policyName": name,
+        "paramRef": {
+            "namespace": namespace,
+            "parameterNotFoundAction": "Allow",
+            "selector": {"matchLabels": {CASE_LABEL: mark.case}},
+        },
+        "validationActions": ["Deny"],
+    }
