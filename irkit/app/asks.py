@@ -58,6 +58,9 @@ class Parts:
     open_journal: Callable[[Path, str, Clock], FileJournal] = FileJournal.open
     engine: type[Engine] = Engine
     catalog: Catalog = field(default_factory=Catalog.builtin)
+    told: Callable[[str], None] = lambda _text: None  # hears what a command waits for, if it takes long
+    patience: float = 60.0  # seconds that opening a run or an undo waits for another writer of its case
+    answer: float = 10.0  # seconds that a request waits for the writer of its case to take it in
 
 
 Heard = Callable[[Sequence[r.Record]], None]
@@ -71,3 +74,13 @@ def under_way(state: CaseState, playbook: Playbook, inputs: dict[str, Json], ask
         if equal and run.outcome != "superseded" and (not run.outcome or run.closed > asked):
             return run
     return None
+
+
+def undo_under_way(state: CaseState) -> RunState | None:
+    """The undo that is open."""
+    return next((run for run in state.open_runs if run.mode == "undo"), None)
+
+
+def next_run(state: CaseState) -> str:
+    """The id of the run that is opened next."""
+    return f"r{len(state.runs) + 1}"

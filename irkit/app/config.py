@@ -77,6 +77,8 @@ class Settings:
         if self.chosen:
             via = next(one for one in self.clusters if one.id == self.chosen)
             name = f'context "{via.context}" is {via.id}' if via.context else f"the chosen cluster is {via.id}"
+            if via.id == f"context:{via.context}":
+                name = f'nothing says which cluster context "{via.context}" is'
             msg = f"{name}, this is about {cluster_id}"
             hint = f"add it to {FILE}, or say it of a context: --cluster {cluster_id} --context NAME"
             raise Refused(msg, hint=hint)
@@ -254,7 +256,13 @@ def build_app(settings: Settings) -> App:
 
         known = settings.cluster(cluster.id)
         path = Path(known.kubeconfig) if known.kubeconfig else None
-        return connect(cluster, path, known.context or None, user_agent=user_agent)
+        try:
+            return connect(cluster, path, known.context or None, user_agent=user_agent)
+        except ConfigError as error:
+            others = [one.context for one in settings.clusters if one.context and one.id != known.id]
+            if others and settings.explicit:
+                error.hint = f"{FILE} has the contexts {', '.join(others)}"
+            raise
 
     limits = Limits(
         protected_namespaces=frozenset(settings.protected_namespaces),

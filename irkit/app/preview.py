@@ -65,7 +65,10 @@ class PlannedStep:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """The whole plan. `digest` is of all call templates, in order; `missing` are permissions irkit does not have."""
+    """The whole plan. `missing` are permissions that irkit does not have.
+
+    `digest` is of what will be done, call by call: the same while the world is the same.
+    """
 
     ask: Ask
     playbook: Playbook
@@ -156,9 +159,16 @@ def preview(app: App, ask: Ask) -> Preview:
         if step.on_failure == "stop" and (before or refused):
             stopped[step.id] = "is refused" if refused else "is skipped"
     allowed = permissions(app.kube(ask.target.cluster), playbook, app.parts.catalog, ask.target)
-    templates: list[Json] = [approvals.template(effect) for step in steps for effect in step.effects]
+    templates: list[Json] = [_promise(effect) for step in steps for effect in step.effects]
     whole = digest({"playbook": hashlib.sha256(ask.playbook).hexdigest(), "inputs": inputs, "calls": templates})
     return Preview(ask, playbook, case, tuple(steps), allowed.missing, allowed.unchecked, whole)
+
+
+def _promise(effect: KubeCall | AwsCall | Store) -> Json:
+    """What is promised of a call. The bytes of evidence are read anew for each plan, and differ: they are not."""
+    if isinstance(effect, Store):
+        return {"type": effect.type, "name": effect.name, "key": effect.key, "media_type": effect.media_type}
+    return approvals.template(effect)
 
 
 def _purpose(app: App, step: Step) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,11 +12,13 @@ from pathlib import Path
 from irkit import __version__
 from irkit.actions.catalog import Catalog
 from irkit.app import clock as clocks
-from irkit.app.asks import Ask, Heard, Parts, Ticket, under_way
+from irkit.app.asks import Ask, Heard, Parts, Ticket, next_run, under_way, undo_under_way
 from irkit.app.cases import Allocation, Cases
+from irkit.app.custody import open_unless_taken
 from irkit.app.preflight import joins, look_before, permissions
 from irkit.app.resolve import resolve_target
 from irkit.app.undo import undo_playbook
+from irkit.app.waiting import WATCH, Patience
 from irkit.app.world import LiveWorld
 from irkit.engine.guard import Limits
 from irkit.engine.inbox import Inbox, Request
@@ -48,8 +49,6 @@ __all__ = ["App", "Ask", "Heard", "Parts", "Ticket"]
 
 _HELPLESS = ("approval", "parked")
 """Pauses in which only people or credentials help."""
-WATCH = 0.05
-"""Seconds between looks at a case that another process writes."""
 
 
 class App:
@@ -126,7 +125,7 @@ class App:
                 msg = f"{ask.target.cluster} is now another cluster than the one that {case} is about"
                 raise Refused(msg, hint=f"close the case first: irkit close {case} --why '...'")
             bodies.extend(self._join_finding(case, state, ask))
-            run = _next_run(state)
+            run = next_run(state)
             bodies.append(
                 r.RunOpened(
                     run=run, mode="apply", name=playbook.name, playbook=journal.put_blob(ask.playbook),
@@ -144,7 +143,7 @@ class App:
         Raises UsageError where there is nothing to undo, Refused where (`preflight`) the cluster would not allow it.
         """
         self.cases.load(case)
-        with self._writing(case, _open_undo) as opened:
+        with self._writing(case, undo_under_way) as opened:
             if isinstance(opened, RunState):
                 return Ticket(case, opened.id, joined=True)
             journal, state = opened
@@ -162,7 +161,7 @@ class App:
                 r.RunClosed(run=run.id, outcome="superseded", verdicts={}, swept=0, why="an undo was asked for")
                 for run in state.open_runs
             ]
-            run = _next_run(state)
+            run = next_run(state)
             checked = journal.put_blob(canonical(playbook.dump()))
             bodies.append(
                 r.RunOpened(
@@ -197,7 +196,7 @@ class App:
             if ticket.joined and run is not None and run.paused in _HELPLESS and run.paused_at > ticket.asked:
                 return Parked(run, run.paused)  # another process came as far as this since we were started
             try:
-                journal = self.parts.open_journal(folder, ticket.case, self.parts.clock)
+                journal = open_unless_taken(self.parts, folder, ticket.case, self.who)
             except CaseBusy:
                 if stop.wait(WATCH):
                     assert run is not None  # noqa: S101 -- a ticket names a run that was journaled
@@ -220,27 +219,30 @@ class App:
                 journal.close()
 
     def latest(self, case: str) -> Ticket:
-        """The case's oldest open run. Raises UsageError where there is none."""
+        """The case's newest open run: what was asked for last. Raises UsageError where there is none."""
         state = self.cases.load(case)
         if not state.open_runs:
             msg = f"no run of {case} is open"
             raise UsageError(msg, hint=f"irkit status {case}")
-        return Ticket(case, state.open_runs[0].id)
+        return Ticket(case, state.open_runs[-1].id)
 
     def ask_case(self, case: str, request: Request) -> CaseState:
-        """Leave a request in the case's inbox; where nobody writes the case, take it in at once."""
+        """Leave a request in the case's inbox; where nobody writes the case, take it in at once.
+
+        Where another process writes it and does not take it in within `Parts.answer` seconds, the state that comes
+        back does not hold the request; it stays in the inbox.
+        """
         folder = self.cases.folder(case)
         self.cases.load(case)
         Inbox(folder / "inbox").post(request)
-        deadline = time.monotonic() + 10.0
-        while time.monotonic() < deadline:
+        patience = Patience(case, self.parts.answer, self.parts.told)
+        while True:
             try:
                 journal = self.parts.open_journal(folder, case, self.parts.clock)
             except CaseBusy:
                 state = self.cases.load(case)
-                if request.id in state.requests:
+                if request.id in state.requests or not patience.wait():
                     return state
-                time.sleep(WATCH)
                 continue
             try:
                 engine = self.parts.engine(journal, self._setting(case, self.limits, lambda _records: None))
@@ -249,7 +251,6 @@ class App:
                 return engine.state
             finally:
                 journal.close()
-        return self.cases.load(case)
 
     # -- inside ------------------------------------------------------------------------------------
 
@@ -308,8 +309,12 @@ class App:
     def _writing(
         self, case: str, already: Callable[[CaseState], RunState | None]
     ) -> Iterator[tuple[FileJournal, CaseState] | RunState]:
-        """The case opened for write, or the run that makes opening unnecessary; waits for other writers."""
+        """The case opened for write, or the run that makes opening unnecessary; waits for other writers.
+
+        Raises CaseBusy where they take longer than `Parts.patience` seconds.
+        """
         folder = self.cases.folder(case)
+        patience = Patience(case, self.parts.patience, self.parts.told)
         while True:
             try:
                 journal = self.parts.open_journal(folder, case, self.parts.clock)
@@ -319,7 +324,8 @@ class App:
                     if run is not None:
                         yield run
                         return
-                time.sleep(WATCH)
+                if not patience.wait():
+                    raise patience.over() from None
                 continue
             try:
                 state = CaseState().fold(journal.records)
@@ -331,14 +337,6 @@ class App:
                 journal.close()
             yield run
             return
-
-
-def _open_undo(state: CaseState) -> RunState | None:
-    return next((run for run in state.open_runs if run.mode == "undo"), None)
-
-
-def _next_run(state: CaseState) -> str:
-    return f"r{len(state.runs) + 1}"
 
 
 def _versions(playbook: Playbook, catalog: Catalog) -> dict[str, int]:

@@ -13,7 +13,7 @@ from irkit.journal.state import CaseState, StepState
 from irkit.views.casefile import CaseFile
 from irkit.views.figures import plural
 from irkit.views.plan import envelope_lines
-from irkit.views.terminal import Line, commands, field
+from irkit.views.terminal import Line, commands, field, hanging
 
 Wants = Literal["approve", "deny", "abort", "note", "close"]
 _DONE = {
@@ -66,7 +66,10 @@ def settle(  # noqa: PLR0913 -- a request's parts
     request = Request(id=new_id(now()), wants=wants, who=own.app.who, run=run, step=step, digest=digest, text=text)
     state = own.app.ask_case(case, request)
     if request.id not in state.requests and not (wants == "close" and state.closed):
-        own.show([["Left in the case's inbox: its writer will take it in before its next decision."]], err=own.json)
+        text = f"Not taken in yet: another process writes {case}, and did not look into the case's inbox within "
+        text += f"{own.app.parts.answer:.0f} s. It stays there, and is taken in before that process decides again."
+        own.show(hanging("", text), lab=state.lab, err=own.json)
+        own.show(commands("Next", [f"{own.command} status {case}"]), lab=False, err=own.json)
         return 0
     refusal = _refusal(state, request)
     if refusal:
@@ -96,10 +99,10 @@ def _left_behind(own: Context, case: str) -> None:
     left = standing(own.case(case))
     if left:
         text = f"{plural(len(left), 'change')} of irkit stay in place; take them back:"
-        own.show(commands("Still", [text, f"irkit undo {case}"]), lab=False)
+        own.show(commands("Still", [text, f"{own.command} undo {case}"]), lab=False)
 
 
 def _what_next(own: Context, state: CaseState, run: str) -> None:
     found = state.runs.get(run)
     if found is not None and not found.outcome and found.paused:
-        own.show(field("Next", f"irkit resume {state.case}"), lab=False)
+        own.show(commands("Next", [f"{own.command} resume {state.case}"]), lab=False)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
@@ -31,13 +33,16 @@ def ask_for_finding(own: Context, file: str, pick: str, playbook: str, inputs: S
     from irkit.intake import receive  # noqa: PLC0415 -- only commands with a finding need it
 
     asked = now()
+    _no_playbook_name(file)
     raw = read_input(file)
+    if b"kind: Playbook" in raw[:4096]:
+        raise _no_finding(file)
     received = receive(raw, source_name="standard input" if file == "-" else file, pick=pick)
     finding = received.finding
     cluster, target = _of_finding(finding)
     own.settings.cluster(cluster.id)
     routed, preset = (playbook, {}) if playbook else _routed(own, received)
-    source, name = shipped.load(routed)
+    source, name = read_playbook(routed)
     check_cluster(own.app, own.settings, cluster)
     target = own.app.resolve(target)
     checked = load_playbook(source, name, own.app.parts.catalog)
@@ -50,7 +55,7 @@ def ask_for_pod(own: Context, pod: str, playbook: str, inputs: Sequence[str]) ->
     asked = now()
     cluster = ClusterRef(id=own.settings.pick().id)
     typed = parse_target("pod", pod, cluster)
-    source, name = shipped.load(playbook)
+    source, name = read_playbook(playbook)
     check_cluster(own.app, own.settings, cluster)
     target = own.app.resolve(typed)
     checked = load_playbook(source, name, own.app.parts.catalog)
@@ -61,8 +66,8 @@ def ask_for_pod(own: Context, pod: str, playbook: str, inputs: Sequence[str]) ->
 def ask_for_inputs(own: Context, playbook: str, inputs: Sequence[str]) -> Ask:
     """What a playbook with inputs asks for: its first reference is the target."""
     asked = now()
+    source, name = read_playbook(playbook)
     cluster = ClusterRef(id=own.settings.pick().id)
-    source, name = shipped.load(playbook)
     checked = load_playbook(source, name, own.app.parts.catalog)
     given = dict(_split(one) for one in inputs)
     first = next((one for one in checked.inputs if one.type in {"pod", "node"}), None)
@@ -75,6 +80,28 @@ def ask_for_inputs(own: Context, playbook: str, inputs: Sequence[str]) -> Ask:
     rest = [f"{key}={value}" for key, value in given.items()]
     values = {**_configured(own, checked), **_inputs(checked, rest, cluster, target)}
     return Ask(target=target, playbook=source, playbook_name=name, inputs=values, asked=asked)
+
+
+def read_playbook(name_or_path: str) -> tuple[bytes, str]:
+    """A playbook's bytes and name. Raises UsageError, with the command that was meant where it is a finding."""
+    source, name = shipped.load(name_or_path)
+    if source.lstrip()[:1] in {b"{", b"["} and b"Playbook" not in source:
+        msg = f"{name_or_path[:300]} is JSON, as findings are, and no playbook"
+        named = shlex.quote(name_or_path)
+        raise UsageError(msg, did="nothing was changed", hint=f"irkit plan --finding {named}, or irkit respond {named}")
+    return source, name
+
+
+def _no_playbook_name(file: str) -> None:
+    """A shipped playbook's name where a finding's file is asked for. Raises UsageError."""
+    if file in shipped.names() and not Path(file).exists():
+        raise _no_finding(file)
+
+
+def _no_finding(file: str) -> UsageError:
+    named = shlex.quote(file)
+    hint = f"irkit contain pod NAMESPACE/NAME --playbook {named}, or irkit respond FINDING --playbook {named}"
+    return UsageError(f"{file[:300]} is a playbook, and no finding", did="nothing was changed", hint=hint)
 
 
 def parse_target(kind: str, text: str, cluster: ClusterRef) -> TargetRef:

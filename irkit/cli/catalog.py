@@ -64,11 +64,12 @@ def playbook_show(context: typer.Context, playbook: Annotated[str, typer.Argumen
 def playbook_lint(
     context: typer.Context, playbooks: Annotated[list[str], typer.Argument(help="Names or files.")]
 ) -> int:
-    """Check playbooks offline: every error with its line, column and remedy."""
+    """Check playbooks offline: every error and warning with its line, column and remedy."""
     from irkit.actions.catalog import Catalog  # noqa: PLC0415 -- start-up time of --help
     from irkit.cli.failures import error_lines  # noqa: PLC0415 -- as above
     from irkit.errors import PlaybookError  # noqa: PLC0415 -- as above
-    from irkit.playbook import load_playbook, shipped  # noqa: PLC0415 -- as above
+    from irkit.playbook import lint, load_playbook, shipped  # noqa: PLC0415 -- as above
+    from irkit.views.figures import plural  # noqa: PLC0415 -- as above
 
     own: Context = context.obj
     known = Catalog.builtin()
@@ -81,7 +82,10 @@ def playbook_lint(
             status = error.exit_status
             own.show(error_lines(error), lab=False, err=True)
         else:
-            own.show([[f"{name}: {len(found.steps)} steps, no errors"]], lab=False)
+            doubts = lint(source, name, known)  # no errors: what is left are warnings
+            tail = f", {plural(len(doubts), 'warning')}" if doubts else ""
+            own.show([[f"{name}: {plural(len(found.steps), 'step')}, no errors{tail}"]], lab=False)
+            own.show([[text] for one in doubts for text in str(one).split("\n")], lab=False)
     return status
 
 
@@ -113,10 +117,8 @@ def actions_show(
 ) -> int:
     """An action's parameters, effects, permissions, undo, and an example."""
     from irkit.actions.catalog import Catalog  # noqa: PLC0415 -- start-up time of --help
-    from irkit.views.pages import action_page  # noqa: PLC0415 -- as above
+    from irkit.views.action_screen import action_lines  # noqa: PLC0415 -- as above
 
     own: Context = context.obj
-    found = Catalog.builtin().need(action)
-
-    own.show([[line] for line in action_page(found.spec).split("\n")], lab=False)
+    own.show(action_lines(Catalog.builtin().need(action).spec), lab=False)
     return 0

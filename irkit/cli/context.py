@@ -60,6 +60,7 @@ class Context:
             from irkit.app.config import build_app  # noqa: PLC0415 -- start-up time of --help
 
             self._app = build_app(self.settings)
+            self._app.parts.told = lambda text: typer.echo(f"irkit: {text}", err=True)
         return self._app
 
     @property

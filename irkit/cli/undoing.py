@@ -6,8 +6,9 @@ from irkit.errors import UsageError
 from irkit.journal.state import effect_key
 from irkit.views.casefile import CaseFile
 from irkit.views.figures import short
+from irkit.views.naming import target_words
 from irkit.views.progress import call_words
-from irkit.views.terminal import Line, Span, field, hanging
+from irkit.views.terminal import Line, field, hanging
 
 
 def undo_lines(case: CaseFile, step: str = "") -> list[Line]:
@@ -21,7 +22,8 @@ def undo_lines(case: CaseFile, step: str = "") -> list[Line]:
     lines.extend(field("Target", str(state.target)))
     for change in changes:
         lines.extend(hanging("  ", change))
-    lines.append([Span("Only what irkit changed is restored; a later edit by others stops it and is shown.", "dim")])
+    text = "Only what irkit changed is restored; a later edit by others stops it and is shown."
+    lines.extend(hanging("", text, style="dim"))
     return lines
 
 
@@ -35,8 +37,7 @@ def standing(case: CaseFile, step: str = "") -> list[str]:
         for (target, name), ours in state.touches.get(mark, {}).items():
             kept = state.originals.get((target, name))
             was = short(kept.original.value) if kept else "(not known)"
-            kind, _, uid = target.rpartition("|")
-            found.append(f"{kind.rpartition('|')[2].lower()} {uid} {name}: {short(ours)} → {was}")
+            found.append(f"{target_words(state, target)} {name}: {short(ours)} → {was}")
     for effect in state.effects.values():
         call = effect.call
         current = effect_key(effect.mark, state.generation(effect.mark), "apply", effect.name)

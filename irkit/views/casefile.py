@@ -131,9 +131,9 @@ class CaseFile:
         return action.spec.purpose if action else ""
 
     def latest(self) -> RunState | None:
-        """The open run that is worked on next, else the newest one."""
+        """The newest open run, which a resume goes on with, else the newest of all."""
         if self.state.open_runs:
-            return self.state.open_runs[0]
+            return self.state.open_runs[-1]
         return next(reversed(self.state.runs.values()), None)
 
     def head(self) -> str:

@@ -28,4 +28,8 @@ def run_lines(case: CaseFile, run: RunState) -> list[Line]:
     lines.extend(field("Target", f"{state.target} · uid {state.target.uid if state.target else ''}"))
     undone = f"undo of {', '.join(run.undoes)}"
     lines.extend(field("Playbook", undone if run.mode == "undo" else run.name))
-    return [*lines, *field("Case", f"{state.case} (open) · run {run.id}, by {run.who.operator}"), [""]]
+    lines.extend(field("Case", f"{state.case} (open) · run {run.id}, by {run.who.operator}"))
+    others = ", ".join(f"{one.id} ({one.name})" for one in state.open_runs if one is not run)
+    if others:
+        lines.extend(field("Open too", f"{others}: resume again for it"))
+    return [*lines, [""]]

@@ -12,11 +12,13 @@ from irkit.app.runs import Ask
 from irkit.engine.approvals import template
 from irkit.engine.preflight import Preflight
 from irkit.model.base import Json
+from irkit.model.effects import AwsCall, KubeCall, Store
 from irkit.views.figures import digest8, plural, short, size
 from irkit.views.header import finding_lines
 from irkit.views.progress import call_words, json_safe
 from irkit.views.terminal import Line, Span, field, hanging, pad
 
+Effect = KubeCall | AwsCall | Store
 _NAME = 12
 _KINDS = {
     "change": ("", ""),
@@ -45,8 +47,9 @@ def plan_lines(found: Preview) -> list[Line]:
     case = f"{found.case} (open: this run joins it)" if found.case else "new"
     lines.extend(field("Case", case))
     lines.append([""])
+    seen: dict[str, tuple[str, Json]] = {}
     for number, step in enumerate(found.steps, 1):
-        lines.extend(_step(number, step))
+        lines.extend(_step(number, step, seen))
     lines.append([""])
     lines.extend(missing_lines(Preflight(found.missing, found.unchecked)) or field("Missing", "permissions: none"))
     blind = unproven(found)
@@ -77,7 +80,8 @@ def unproven(found: Preview) -> str:
     return f"{names}: no step probes the network, so configuration is all that will be seen"
 
 
-def _step(number: int, step: PlannedStep) -> list[Line]:
+def _step(number: int, step: PlannedStep, seen: dict[str, tuple[str, Json]]) -> list[Line]:
+    """A step. `seen` are the patches of earlier ones: by what they patch, the step and the body."""
     lead, style = _KINDS[step.kind]
     now = f" ({step.verdict})" if step.verdict is not None and step.verdict.status != "proven" else ""
     lines = hanging(f" {number:>2}  {pad(step.key, _NAME)} ", f"{lead}{step.why}{now}", style=style)
@@ -87,11 +91,13 @@ def _step(number: int, step: PlannedStep) -> list[Line]:
                                                                    "key", "service", "operation"}))  # fmt: skip
         if effect.type == "store":
             words += f" ({size(effect.size)})"
-        lines.extend(hanging(f"{indent}+ ", _shown(words)))
+        lines.extend(hanging(f"{indent}+ ", _shown(words) + _again(step, effect, words, seen)))
     if step.accept_loss:
         lines.extend(hanging(f"{indent}! ", f"accepts a loss: {step.accept_loss}", style="warn"))
     if step.no_undo and step.kind == "change":
         lines.extend(hanging(f"{indent}! ", f"no undo: {step.no_undo}", style="warn"))
+    if step.kind == "change" and step.purpose == "contain" and not step.impact:
+        lines.extend(hanging(f"{indent}· ", f"{step.target} feels it; nobody else was found who would"))
     for one in step.impact:
         lines.extend(hanging(f"{indent}{'!' if one.warn else '·'} ", f"{one.who}: {one.what}",
                              style="warn" if one.warn else ""))  # fmt: skip
@@ -100,6 +106,19 @@ def _step(number: int, step: PlannedStep) -> list[Line]:
     if step.hint:
         lines.extend(hanging(f"{indent}→ ", step.hint))
     return lines
+
+
+def _again(step: PlannedStep, effect: Effect, words: str, seen: dict[str, tuple[str, Json]]) -> str:
+    """Why an object that an earlier step patches is patched here as well."""
+    if not isinstance(effect, KubeCall) or effect.verb != "patch":
+        return ""
+    if words not in seen:
+        seen[words] = (step.key, effect.body)
+        return ""
+    first, body = seen[words]
+    if body == effect.body:
+        return f" (the change of step {first}: it is made once)"
+    return f" (another change than in step {first})"
 
 
 def _shown(text: str) -> str:
@@ -116,8 +135,8 @@ def diff_lines(found: Preview) -> list[Line]:
         lines.append([Span(f"{step.key}  {step.target}", "head")])
         for one in step.fields:
             lines.extend(hanging("  ", one.field))
-            lines.extend(hanging("  - ", short(one.before, 400), style="bad"))
-            lines.extend(hanging("  + ", short(one.after, 400), style="good"))
+            lines.extend(hanging("  - ", _shown(short(one.before, 400)), style="bad"))
+            lines.extend(hanging("  + ", _shown(short(one.after, 400)), style="good"))
         for effect in step.effects:
             body = getattr(effect, "body", None)
             lines.extend(hanging("  ", f"{effect.name}: {_shown(effect.target)}", style="bold"))

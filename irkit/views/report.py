@@ -15,6 +15,7 @@ from irkit.model import records as r
 from irkit.model.base import Json
 from irkit.views.casefile import CaseFile, RunView, StepView
 from irkit.views.figures import size
+from irkit.views.naming import key_words, names
 from irkit.views.outcome import lead, seconds
 from irkit.views.progress import call_words, json_safe
 from irkit.views.terminal import neutral
@@ -31,7 +32,7 @@ Report = dict[str, Any]
 def build_report(case: CaseFile, verification: VerifyReport | None, now: str) -> Report:
     """The whole report. `verification` is of the same folder, or None where it was not asked for."""
     state = case.state
-    fields = _fields(case.records)
+    fields = _fields(case.records, names(state))
     views = [case.view(run) for run in state.runs.values()]
     runs = [_run(case, view, fields) for view in views]
     main = views[-1] if views else None
@@ -150,8 +151,11 @@ def _effect(case: CaseFile, effect: EffectState) -> dict[str, Json]:
     }  # fmt: skip
 
 
-def _fields(records: list[r.Record]) -> dict[tuple[str, str], list[dict[str, Json]]]:
-    """(run, step) -> the fields that it set, before and after. The newest plan of a step counts."""
+def _fields(records: list[r.Record], called: dict[str, str]) -> dict[tuple[str, str], list[dict[str, Json]]]:
+    """(run, step) -> the fields that it set, before and after. The newest plan of a step counts.
+
+    `called` are the objects' names by their uids.
+    """
     originals: dict[tuple[str, str], Json] = {}
     current: dict[tuple[str, str], Json] = {}
     modes: dict[str, str] = {}
@@ -174,7 +178,7 @@ def _fields(records: list[r.Record]) -> dict[tuple[str, str], list[dict[str, Jso
                 before = current.get(key) if undo else originals.get(key)
                 known = key in (current if undo else originals)
                 rows[key] = {
-                    "target": touch.target.rpartition("|")[2], "field": touch.field, "before": before,
+                    "target": key_words(touch.target, called), "field": touch.field, "before": before,
                     "after": touch.value, "open": not known,
                 }  # fmt: skip
                 current[key] = touch.value

@@ -64,13 +64,17 @@ def test_an_interrupt_at_a_question_is_130_and_says_that_nothing_was_done(
 
 
 @pytest.mark.parametrize(
-    ("answer", "status", "told"),
-    [("n", 0, "Nothing was changed."), (KeyboardInterrupt(), 130, "interrupted at the question: nothing was changed")],
+    ("answer", "wanted"),
+    [
+        ("n", (0, "Nothing was changed.")),
+        (KeyboardInterrupt(), (130, "interrupted at the question: nothing was changed")),
+    ],
 )
 def test_a_declined_undo_says_that_nothing_was_done(
-    answer: str | BaseException, status: int, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    answer: str | BaseException, wanted: tuple[int, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
+    status, told = wanted
     open_case(tmp_path / "state" / "irkit", CASE)
     monkeypatch.setattr("irkit.cli.after.interactive", lambda: True)
     typing(monkeypatch, answer)

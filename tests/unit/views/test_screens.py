@@ -198,7 +198,7 @@ def test_report_shows_before_and_after(tmp_path: Path) -> None:
     ]  # fmt: skip
     case, _ = case_file(tmp_path, BOOK, bodies)
     step = next(one for one in build_report(case, None, NOW)["runs"][0]["steps"] if one["step"] == "label")
-    assert step["fields"] == [{"target": "u", "field": name, "before": "web", "after": None}]
+    assert step["fields"] == [{"target": "pod u", "field": name, "before": "web", "after": None}]
 
 
 def test_gaps_name_what_nobody_knows(tmp_path: Path) -> None:
