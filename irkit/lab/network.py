@@ -215,6 +215,27 @@ class Network:
             self.pass_time()
             return len(hit)
 
+    def established(self, address: str) -> int:
+        """How many connections the table of whoever has this address shows: also those that nothing passes any more."""
+        with self._world.lock:
+            self.pass_time()
+            return len(self._open(address))
+
+    def destroy(self, address: str) -> int:
+        """End the sockets of whoever has this address, which resets the other ends too; gives how many there were."""
+        with self._world.lock:
+            found = self._open(address)
+            for flow in found:
+                self._flows[flow.number] = replace(flow, ended="reset")
+            return len(found)
+
+    def _open(self, address: str) -> list[Flow]:
+        return [
+            flow
+            for flow in self._flows.values()
+            if not flow.ended and address in {flow.source.address, flow.target.address}
+        ]
+
     def pass_time(self) -> None:
         """Every flow sends something: what is denied without being answered waits, everything else shows."""
         for number, flow in self._flows.items():

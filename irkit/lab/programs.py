@@ -1,7 +1,7 @@
 """What runs in the tool image: commands that the lab carries out itself, from where their pod is.
 
 A program sees its pod, its arguments and environment, and the network; it gives an exit code and a termination
-message. Which there are: `/irkit/connect` and `/irkit/conntrack`. Any other command ends as a command that is not in
+message. Which there are: `/irkit/connect` and `/irkit/cut`, as in deploy/tools. Any other command ends as a command that is not in
 the image does.
 """
 
@@ -98,7 +98,7 @@ def run(seat: Seat) -> Ended:
 
 
 def _connect(seat: Seat) -> list[str]:
-    """`IP:PORT[/tcp] ...`: a line for each, `IP:PORT open|refused|timeout`."""
+    """`IP:PORT ...`: a line for each, `IP:PORT open|refused|timeout`; from inside another pod also what is established."""
     side = seat.side()
     lines = []
     for text in seat.arguments:
@@ -112,19 +112,28 @@ def _connect(seat: Seat) -> list[str]:
         except ValueError as error:
             raise _Refused(str(error)) from error
         lines.append(f"{end} {answer}")
+    if seat.environment(NETNS_OF):
+        lines.append(f"established {seat.network.established(side.address)}")
     return lines
 
 
-def _conntrack(seat: Seat) -> list[str]:
-    """`IP ...`: end what the node's connection table holds of each; a line for each, `IP COUNT`."""
+def _cut(seat: Seat) -> list[str]:
+    """`IP ...`: end the sockets of the pod that it enters, and what the node's connection table holds of each address."""
+    if not seat.environment(NETNS_OF):
+        msg = f"{NETNS_OF} names no pod"
+        raise _Refused(msg)
+    inside = seat.side().address
     if not seat.pod["spec"].get("hostNetwork") or not seat.may("NET_ADMIN"):
         msg = "the connection table of the node: operation not permitted"
         raise _Refused(msg)
-    return [f"{address} {seat.network.forget(address, seat.pod['spec']['nodeName'])}" for address in seat.arguments]
+    before, destroyed = seat.network.established(inside), seat.network.destroy(inside)
+    forgotten = sum(seat.network.forget(address, seat.pod["spec"]["nodeName"]) for address in seat.arguments)
+    left = seat.network.established(inside)
+    return [f"before {before}", f"destroyed {destroyed}", f"conntrack {forgotten}", f"left {left}"]
 
 
 PROGRAMS: Final[dict[str, Callable[[Seat], list[str]]]] = {
     "/irkit/connect": _connect,
-    "/irkit/conntrack": _conntrack,
+    "/irkit/cut": _cut,
 }
 """By path in the image."""
