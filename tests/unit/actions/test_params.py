@@ -99,7 +99,7 @@ def test_the_mark_is_of_the_object_and_not_of_its_name(action: AnyAction) -> Non
         for change in ({}, {"name": "another"}, {"uid": another}, {"uid": ""})
     ]
 
-    if action.spec.id == "kube.isolate_pod":
+    if action.spec.id in {"kube.isolate_pod", "kube.protect_pod"}:
         assert len(set(scopes)) == 1  # its policy serves the whole namespace
     else:
         assert scopes[0] == scopes[1] == given[name]["uid"]
