@@ -120,7 +120,7 @@ class Api:
             entry.body = _readable(request.body)
         who = self.tokens.who(request.headers.get("authorization", ""))
         entry.user, entry.groups = who.user, who.groups
-        acting = act_as(self.world, who, request.headers)
+        acting = act_as(self.world, who, request.headers, call)
         if acting is not who:
             entry.impersonated, who = acting.user, acting
         hit = self.faults.meet(who.user, call)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import secrets
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from pydantic import Field
@@ -227,10 +228,12 @@ def denied(who: Identity, asked: Attributes, reason: str = "") -> ApiError:
     )
 
 
-def act_as(world: World, who: Identity, headers: Mapping[str, str]) -> Identity:
+def act_as(world: World, who: Identity, headers: Mapping[str, str], call: Call) -> Identity:
     """Who the request is made as, by its Impersonate headers. Raises ApiError 403 where that is not allowed.
 
-    Source: Kubernetes documentation, "User impersonation".
+    Only the verb `impersonate` allows it here. The API has constrained verbs besides (`impersonate:user-info` and
+    others), and its refusal names one of those.
+    Source: `apiserver/pkg/endpoints/filters/impersonation`.
     """
     user = headers.get("impersonate-user", "")
     wanted = [each.strip() for each in headers.get("impersonate-group", "").split(",") if each.strip()]
@@ -239,16 +242,16 @@ def act_as(world: World, who: Identity, headers: Mapping[str, str]) -> Identity:
     if not user and not wanted:
         return who
     asked = [Attributes("impersonate", plural="groups", name=each) for each in wanted]
+    mode = "user-info"
     account = user.removeprefix("system:serviceaccount:").split(":")
     if user.startswith("system:serviceaccount:") and len(account) == len(("namespace", "name")):
         asked.append(Attributes("impersonate", plural="serviceaccounts", namespace=account[0], name=account[1]))
-        made = service_account(account[0], account[1])
+        made, mode = service_account(account[0], account[1]), "serviceaccount"
     else:
         asked.append(Attributes("impersonate", plural="users", name=user))
         made = Identity(user=user)
-    for each in asked:
-        answer = authorize(world, who, each)
-        if not answer.allowed:
-            raise denied(who, each, answer.reason)
+    if not all(authorize(world, who, each).allowed for each in asked):
+        wanted_of = attributes(call)
+        raise denied(who, replace(wanted_of, verb=f"impersonate-on:{mode}:{wanted_of.verb}"))
     groups = tuple(dict.fromkeys((*wanted, "system:authenticated"))) if wanted else made.groups
     return made.model_copy(update={"groups": groups})

@@ -45,7 +45,7 @@ def _check_role(world: World, who: Identity, call: Call, old: Doc | None, new: D
 
 
 def _check_binding(world: World, who: Identity, call: Call, old: Doc | None, new: Doc) -> None:
-    if old is not None and _but_metadata(old) == _but_metadata(new):
+    if old is not None and _guarded(old) == _guarded(new):
         return
     reference, name = new["roleRef"], new["metadata"]["name"]
     resource = CLUSTER_ROLES if reference["kind"] == "ClusterRole" else ROLES
@@ -57,8 +57,10 @@ def _check_binding(world: World, who: Identity, call: Call, old: Doc | None, new
     _confirm(world, who, call, name, rules)
 
 
-def _but_metadata(doc: Doc) -> Doc:
-    return {key: value for key, value in doc.items() if key != "metadata"}
+def _guarded(doc: Doc) -> Doc:
+    """All but what the garbage collector writes: even a label of a binding is guarded."""
+    spared = ("ownerReferences", "finalizers", "managedFields")
+    return {**doc, "metadata": {key: value for key, value in doc["metadata"].items() if key not in spared}}
 
 
 def _may(world: World, who: Identity, verb: str, resource: Resource, namespace: str, name: str) -> bool:  # noqa: PLR0913, PLR0917 -- what an authorizer is asked

@@ -1,8 +1,8 @@
 """What runs in the tool image: commands that the lab carries out itself, from where their pod is.
 
 A program sees its pod, its arguments and environment, and the network; it gives an exit code and a termination
-message. Which there are: `/irkit/connect` and `/irkit/cut`, as in deploy/tools. Any other command ends as a command that is not in
-the image does.
+message. Which there are: `/irkit/connect` and `/irkit/cut`, as in deploy/tools. Any other command ends as a command
+that is not in the image does.
 """
 
 from __future__ import annotations
@@ -98,7 +98,10 @@ def run(seat: Seat) -> Ended:
 
 
 def _connect(seat: Seat) -> list[str]:
-    """`IP:PORT ...`: a line for each, `IP:PORT open|refused|timeout`; from inside another pod also what is established."""
+    """`IP:PORT ...`: a line for each, `IP:PORT open|refused|timeout`.
+
+    From inside another pod also how many connections that has.
+    """
     side = seat.side()
     lines = []
     for text in seat.arguments:
@@ -118,7 +121,7 @@ def _connect(seat: Seat) -> list[str]:
 
 
 def _cut(seat: Seat) -> list[str]:
-    """`IP ...`: end the sockets of the pod that it enters, and what the node's connection table holds of each address."""
+    """`IP ...`: end the sockets of the pod that it enters, and what the node's table holds of each address."""
     if not seat.environment(NETNS_OF):
         msg = f"{NETNS_OF} names no pod"
         raise _Refused(msg)

@@ -181,9 +181,12 @@ class Controllers:
             for entry in self._world.entries(resource, namespace):
                 selector = entry.doc["spec"].get("selector", {})
                 matched = [doc is not None and selects(selector, doc) for doc in (old, new)]
-                mine = (resource.kind, entry.doc["metadata"]["name"]) in held
+                own = entry.doc["metadata"]["name"]
+                mine = (resource.kind, own) in held
+                if new is None and resource is STATEFUL_SETS and name.rpartition("-")[0] == own:
+                    mine = True  # the name is free again, whoever had it
                 if (mine or any(matched)) and not (same and matched[0] == matched[1]):
-                    items.append((resource, namespace, entry.doc["metadata"]["name"]))
+                    items.append((resource, namespace, own))
         for entry in self._world.entries(SERVICES, namespace):
             chosen = entry.doc["spec"].get("selector", {}).items()
             matched = [doc is not None and chosen <= doc["metadata"].get("labels", {}).items() for doc in (old, new)]
