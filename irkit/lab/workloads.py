@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from datetime import datetime
 
 from irkit.errors import ConfigError
@@ -67,6 +68,8 @@ class Workloads:
             labels = {**labels, "pod-template-hash": digest}
             replica_set = self._controller("ReplicaSet", namespace, f"{name}-{digest}", shape, labels, count)
             replica_set["metadata"]["ownerReferences"] = [make.owner(top)]
+            # the very template: another one would be a new revision, which its controller rolls out at the next write
+            replica_set["spec"]["template"]["spec"] = deepcopy(top["spec"]["template"]["spec"])
             top = self.add(replica_set)
         if kind == "Job":
             labels = {**labels, "batch.kubernetes.io/job-name": name}

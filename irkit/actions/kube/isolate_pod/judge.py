@@ -53,7 +53,8 @@ def verdict(facts: Facts) -> Verdict:
     """Proven only by connections that were tried; leaky where something is known to be open; else unproven.
 
     What a probe saw outranks what the cluster's objects say of the engine. A probe tries a few connections and
-    not all, so other policies that allow something stay a leak until an object denies first.
+    not all, so other policies that allow something stay a leak until an object denies first. What only pods that
+    share the engine's state keep open, and no try came through, is not seen to be open: unproven.
     """
     probe = facts.probe
     if probe is not None and probe.open:
@@ -62,10 +63,12 @@ def verdict(facts: Facts) -> Verdict:
         return Verdict.leaky("a connection that was open before lives on: kube.cut_connections ends it")
     if facts.engine.enforces == "no" and not (probe and probe.tried):
         return Verdict.leaky(f"nothing enforces the policy: {facts.engine}")
-    left = _left(facts)
+    left, gaps = _left(facts), _gaps(facts, probe)
+    if left and not gaps and not set(left) & set(facts.openings):
+        why = "every connection that was tried is refused, but pods that share VPC CNI's state on the node keep it open"
+        return Verdict.unproven(f"{why}: {'; '.join(in_words(left))}; replace them from a new ReplicaSet")
     if left:
         return Verdict.leaky("; ".join(in_words(left)))
-    gaps = _gaps(facts, probe)
     again = in_words(facts.sharing.open_far[:1])
     warning = f"; may open again when the agent processes policies anew: {again[0]}" if again else ""
     if probe is None or gaps:

@@ -1,0 +1,145 @@
+"""Isolation that is proven: irkit's verdict and the lab's network agree, whatever enforces policies, or nothing."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import pytest
+
+from irkit.engine.perform import Closed
+from irkit.lab.behaviour import TOOLS, Behaviour
+from irkit.model.refs import PodRef
+from tests.crash.harness import world_of
+from tests.e2e.stage import ISOLATE, LABEL, Stage, book, verdicts
+
+pytestmark = [pytest.mark.timeout(120), pytest.mark.e2e]
+
+SCOPE = '    - {id: scope, uses: kube.scope_pod, with: {pod: "${inputs.pod}"}}\n'
+CUT = f"""\
+    - id: cut
+      uses: kube.cut_connections
+      needs: [isolate]
+      with: {{pod: "${{inputs.pod}}", image: "{TOOLS}"}}
+"""
+PROBE = f"""\
+    - id: probe
+      uses: kube.probe_pod
+      needs: [scope, NEEDS]
+      with: {{pod: "${{inputs.pod}}", image: "{TOOLS}", controls: "${{steps.scope.siblings}}"}}
+"""
+RELEASE = '    - {id: release, uses: kube.release_pod, needs: [isolate], with: {pod: "${inputs.pod}"}}\n'
+
+Refusal = Literal["reject", "drop"]
+
+
+def address(stage: Stage, pod: PodRef) -> str:
+    found = stage.control.get("pods", pod.name, pod.namespace)
+    assert found is not None
+    return str(found["status"]["podIP"])
+
+
+def passes(stage: Stage, source: PodRef, target: PodRef) -> bool:
+    """What the lab's network says, which no client of the API can touch."""
+    return stage.control.connect(source.path, address(stage, target), 8080) == "open"
+
+
+def enforced(stage: Stage, mode: Literal["keep", "cut", "none"], refuse: Refusal) -> None:
+    stage.control.behave(stage.control.behaviour().model_copy(update={"enforcement": mode, "refuse": refuse}))
+
+
+@pytest.mark.parametrize("refuse", ["reject", "drop"])
+@pytest.mark.parametrize("mode", ["keep", "cut"])
+def test_where_policies_are_enforced_it_is_proven_and_nothing_passes(
+    stage: Stage, mode: Literal["keep", "cut"], refuse: Refusal
+) -> None:
+    enforced(stage, mode, refuse)
+    stage.control.delete("networkpolicies", "allow-web", "shop")
+    target, sibling = stage.pods[:2]
+    flow = stage.control.hold(sibling.path, address(stage, target), 8080)
+
+    _, end = stage.run(book(SCOPE + LABEL + ISOLATE + CUT + PROBE.replace("NEEDS", "cut")))
+
+    assert isinstance(end, Closed)
+    wanted = {"scope": "proven", "label": "proven", "isolate": "proven", "cut": "proven", "probe": "proven"}
+    assert wanted == verdicts(end.run)
+    assert not passes(stage, sibling, target)
+    assert not passes(stage, target, sibling)
+    assert stage.control.alive(flow) != "alive"
+    assert passes(stage, sibling, stage.pods[2])  # who is not contained feels nothing
+
+
+@pytest.mark.parametrize("refuse", ["reject", "drop"])
+def test_connections_from_before_are_seen_where_nobody_cut_them(stage: Stage, refuse: Refusal) -> None:
+    enforced(stage, "keep", refuse)
+    stage.control.delete("networkpolicies", "allow-web", "shop")
+    target, sibling = stage.pods[:2]
+    flow = stage.control.hold(sibling.path, address(stage, target), 8080)
+
+    _, end = stage.run(book(SCOPE + LABEL + ISOLATE + PROBE.replace("NEEDS", "isolate")))
+
+    assert {"isolate": "unproven", "probe": "unproven"}.items() <= verdicts(end.run).items()
+    assert stage.control.alive(flow) == "alive"
+
+
+def test_where_nothing_enforces_policies_it_is_leaky(stage: Stage) -> None:
+    enforced(stage, "none", "reject")
+    stage.control.delete("networkpolicies", "allow-web", "shop")
+    target, sibling = stage.pods[:2]
+
+    _, end = stage.run(book(SCOPE + LABEL + ISOLATE + PROBE.replace("NEEDS", "isolate")))
+
+    assert {"isolate": "leaky", "probe": "leaky"}.items() <= verdicts(end.run).items()
+    assert passes(stage, sibling, target)
+
+
+@pytest.mark.parametrize(("engine", "released"), [("another", "proven"), ("vpc-cni", "unproven")])
+def test_where_another_policy_allows_it_is_leaky_until_the_pod_is_released_from_it(
+    stage: Stage, engine: str, released: str
+) -> None:
+    """VPC CNI lets pods of one ReplicaSet on a node share their state: its siblings there may open it again."""
+    enforced(stage, "keep", "reject")
+    if engine == "another":
+        stage.control.delete("daemonsets", "aws-node", "kube-system")
+    target, sibling = stage.pods[:2]
+
+    _, end = stage.run(book(SCOPE + LABEL + ISOLATE + PROBE.replace("NEEDS", "isolate")))
+
+    assert "leaky" == verdicts(end.run)["isolate"]
+    why = end.run.steps["isolate"].verdict
+    assert why is not None
+    assert "allow-web" in why.why or address(stage, target) in why.why
+    assert passes(stage, sibling, target)
+
+    _, end = stage.run(book(SCOPE + LABEL + ISOLATE + RELEASE + PROBE.replace("NEEDS", "release")))
+
+    assert {"isolate": released, "release": "proven", "probe": "proven"}.items() <= verdicts(end.run).items()
+    assert not passes(stage, sibling, target)
+
+
+def test_no_tool_pod_is_left_and_undo_brings_the_world_back(stage: Stage) -> None:
+    before = world_of(stage.control)
+    ticket, _ = stage.run(book(SCOPE + LABEL + ISOLATE + CUT + PROBE.replace("NEEDS", "cut")))
+
+    assert not [name for name in world_of(stage.control) if "irkit-" in name and name.startswith("Pod ")]
+    app = stage.app()
+    stage.advance(app.open_undo(ticket.case, end_of_time()), app)
+    assert before == world_of(stage.control)
+
+
+def end_of_time() -> str:
+    return "2099-01-01T00:00:00.000000Z"
+
+
+@pytest.mark.parametrize("broken", ["unpullable", "another image"])
+def test_tools_that_cannot_run_leave_it_unproven(stage: Stage, broken: str) -> None:
+    stage.control.delete("networkpolicies", "allow-web", "shop")
+    image = TOOLS if broken == "unpullable" else "somebody/elses:1"
+    if broken == "unpullable":
+        stage.control.behave(Behaviour(unpullable=(TOOLS,), tools=()))
+    steps = PROBE.replace("NEEDS", "isolate").replace(TOOLS, image)
+
+    _, end = stage.run(book(SCOPE + LABEL + ISOLATE + steps))
+
+    assert "unproven" == verdicts(end.run)["isolate"]
+    assert verdicts(end.run)["probe"] in {"unproven", "failed"}
+    assert not [name for name in world_of(stage.control) if name.startswith("Pod shop/irkit-")]
