@@ -96,6 +96,7 @@ OFF = "--enable-network-policy=false"
         ([daemon_set("calico-node", desiredNumberScheduled=3, numberReady=2)], "calico", "yes", "ready on 2 of 3 nodes"),
         ([daemon_set("aws-node"), daemon_set("calico-node")], "calico", "yes", ""),
         ([daemon_set("cilium"), daemon_set("calico-node")], "calico", "yes", "beside it cilium"),
+        ([daemon_set("cilium"), daemon_set("kube-router"), config("cilium-config", enable_policy="never")], "kube-router", "yes", ""),
         ([daemon_set("fluent-bit")], "none", "unknown", "no DaemonSet of one was found"),
         ([], "none", "unknown", "no DaemonSet of one was found"),
     ],

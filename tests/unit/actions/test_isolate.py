@@ -219,6 +219,10 @@ def test_an_identity_that_may_not_look_at_engines_isolates_all_the_same() -> Non
     plan = ACTION.plan(params, mark, facts, Receipts())
     assert names(plan) == ["policy", "label"]
     assert facts.engine.name == "unknown"
+    assert [one.state for one in facts.denials] == ["hidden"] * 3
+    closed = running("calico")
+    closed[NETWORK_POLICIES] = []
+    assert look({}, kube=Narrow(closed)).denials == ()
     named, _ = mark_for(ACTION, pod=POD, engine="cilium")
     refusal = ACTION.plan(named, mark, look({}, "cilium", Narrow(running("cilium"))), Receipts())
     assert isinstance(refusal, Refuse)
@@ -372,6 +376,7 @@ OURS = DenialSeen("calico", "projectcalico.org", "ours", "d-1")
         (replace(QUIET, openings=(OPENING,), denials=(replace(OURS, state="changed"),)), "leaky", "allow-web"),
         (replace(QUIET, openings=(OPENING,), denials=(OURS,), engine=EngineSeen("cilium", "yes")), "leaky", "allow-web"),
         (replace(QUIET, engine=EngineSeen("vpc-cni", "no", ("it is off",))), "leaky", "nothing enforces the policy: VPC CNI (it is off)"),
+        (replace(QUIET, openings=(OPENING,), denials=(OURS,), engine=EngineSeen("calico", "no"), probe=CLEAN), "leaky", "allow-web"),
         (replace(QUIET, engine=EngineSeen("vpc-cni", "no"), probe=CLEAN), "proven", "refused"),
         (replace(QUIET, sharing=Sharing("web", ("web-2",), (), (OPENING,))), "leaky", "allow-web"),
         (replace(QUIET, sharing=Sharing("web", (), ("web-3",), (), (OPENING,)), probe=CLEAN), "proven", "may open again"),

@@ -331,6 +331,16 @@ def test_a_block_that_cannot_be_read_is_open() -> None:
     assert passes({"podSelector": {}, "ingress": [{"from": [{"ipBlock": {"cidr": "10.0.0.0/8", "except": ["x"]}}]}]})
 
 
+@pytest.mark.parametrize(
+    ("ip", "passing"),
+    [("10.0.0.9", True), ("10.0.0.65", False), ("10.0.0.130", False), ("10.0.1.1", False), ("fd00::1", False)],
+)
+def test_the_holes_of_a_block_are_closed(ip: str, passing: bool) -> None:
+    block = {"cidr": "10.0.0.0/24", "except": ["10.0.0.64/26", "10.0.0.128/25"]}
+
+    assert passes({"podSelector": {}, "ingress": [{"from": [{"ipBlock": block}]}]}, Address(ip)) is passing
+
+
 def test_host_bits_of_a_block_do_not_matter() -> None:
     assert passes({"podSelector": {}, "ingress": [{"from": [{"ipBlock": {"cidr": "10.0.0.9/24"}}]}]})
 
