@@ -25,7 +25,8 @@ class ActionSpec:
     `destroys` and `captures` name the parameter whose target loses its volatile evidence here, or has it
     kept here. `wide` are those of the reads and writes that go beyond the target's namespace; `optional` those that it
     does without where they are denied. `settle` is how many seconds the observed system may lag behind an effect.
-    `no_undo` says why there is no undo ("" where there is one).
+    `no_undo` says why there is no undo ("" where there is one); `undo_after` names actions that are undone before this
+    one is, whichever was done first.
     """
 
     id: str
@@ -41,6 +42,7 @@ class ActionSpec:
     risk: Risk
     settle: int = 0
     no_undo: str = ""
+    undo_after: tuple[str, ...] = ()
     destroys: str = ""
     captures: str = ""
     example: str  # the `with:` block of a step, as YAML

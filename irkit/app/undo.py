@@ -52,12 +52,13 @@ def undo_playbook(
     counted = Counter(one.task.mark.id for one in done)
     shared = {mark for mark, times in counted.items() if times > 1}
     # Backwards; but what serves several targets goes last, when none of them uses it any more.
-    backwards = done[::-1]
-    for one in sorted(backwards, key=lambda one: one.task.mark.id in shared):
+    backwards = sorted(reversed(done), key=lambda one: one.task.mark.id in shared)
+    for one in _in_their_order(backwards):
         step_id = _fresh_id(one.step.id, {step.id for step in steps})
         needs = tuple(
             name for later, name in made
             if later.run is not one.run or one.step.id in _ancestors(later) or one.task.mark.id in shared
+            or later.step.uses in one.task.action.spec.undo_after
         )  # fmt: skip
         arguments = one.task.params.dump()
         steps.append(Step(id=step_id, uses=one.step.uses, arguments=dict(arguments), needs=needs))
@@ -66,6 +67,23 @@ def undo_playbook(
     title = f"Undo {state.case}" if not only else f"Undo {only} of {state.case}"
     of = tuple(dict.fromkeys(one.run.id for one in done))
     return Playbook(name=name, title=title, inputs=(), steps=tuple(steps)), of, tuple(lost)
+
+
+def _in_their_order(backwards: list[_Done]) -> list[_Done]:
+    """The same, but each behind those that its action says are undone before it."""
+    found: list[_Done] = []
+    waiting = list(backwards)
+    while waiting:
+        ready = next(
+            (
+                one for one in waiting
+                if not any(other.step.uses in one.task.action.spec.undo_after for other in waiting if other is not one)
+            ),
+            waiting[0],
+        )  # fmt: skip
+        waiting.remove(ready)
+        found.append(ready)
+    return found
 
 
 def _work(state: CaseState, journal: JournalStore, catalog: Catalog) -> tuple[list[_Done], list[Irreversible]]:

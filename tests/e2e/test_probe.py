@@ -8,6 +8,7 @@ import pytest
 
 from irkit.engine.perform import Closed
 from irkit.lab.behaviour import TOOLS, Behaviour
+from irkit.model import records as r
 from irkit.model.refs import PodRef
 from tests.crash.harness import world_of
 from tests.e2e.stage import ISOLATE, LABEL, Stage, book, verdicts
@@ -143,3 +144,21 @@ def test_tools_that_cannot_run_leave_it_unproven(stage: Stage, broken: str) -> N
     assert "unproven" == verdicts(end.run)["isolate"]
     assert verdicts(end.run)["probe"] in {"unproven", "failed"}
     assert not [name for name in world_of(stage.control) if name.startswith("Pod shop/irkit-")]
+
+
+def test_a_released_pod_is_given_back_after_its_network_is(stage: Stage) -> None:
+    before = world_of(stage.control)
+    ticket, _ = stage.run(book(SCOPE + LABEL + ISOLATE + RELEASE))
+    assert len(stage.pods) == 5  # another was started
+
+    app = stage.app()
+    undo = stage.advance(app.open_undo(ticket.case, end_of_time()), app)
+
+    assert isinstance(undo, Closed)
+    assert {"undo-isolate": "proven", "undo-label": "proven", "undo-release": "proven"} == verdicts(undo.run)
+    closed = [
+        one.body.step for one in stage.records(ticket.case)
+        if isinstance(one.body, r.StepClosed) and one.body.run == undo.run.id
+    ]  # fmt: skip
+    assert closed.index("undo-isolate") < closed.index("undo-release")
+    assert before == world_of(stage.control)

@@ -62,6 +62,7 @@ class ReleasePod(Defaults):
         writes=access(PODS, "patch"),
         risk="disruptive",
         settle=2,
+        undo_after=("kube.isolate_pod",),  # a pod without a network is not ready, and the first that is deleted
         example="pod: ${inputs.pod}",
     )
 
