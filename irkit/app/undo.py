@@ -52,7 +52,8 @@ def undo_playbook(
     counted = Counter(one.task.mark.id for one in done)
     shared = {mark for mark, times in counted.items() if times > 1}
     # Backwards; but what serves several targets goes last, when none of them uses it any more.
-    backwards = sorted(reversed(done), key=lambda one: one.task.mark.id in shared)
+    backwards = list(reversed(done))
+    backwards.sort(key=lambda one: one.task.mark.id in shared)
     for one in _in_their_order(backwards):
         step_id = _fresh_id(one.step.id, {step.id for step in steps})
         needs = tuple(
