@@ -36,6 +36,7 @@ CRON_JOB = WorkloadRef(cluster=CLUSTER, namespace="shop", type="CronJob", name="
 OTHERWISE: dict[str, dict[str, Any]] = {
     "kube.label_node": {"node": NODE, "labels": {"team": "blue"}},
     "kube.evict_pods": {"pods": (POD,)},
+    "kube.replace_workload": {"workload": WORKLOAD},
     "kube.scale_workload": {"workload": WORKLOAD, "replicas": 0},
     "kube.suspend_cronjob": {"cronjob": CRON_JOB},
     "kube.revoke_bindings": {"service_account": ACCOUNT},

@@ -36,13 +36,14 @@ def annotation(key: str, value: str) -> Field:
     return Field(("metadata", "annotations", key), value)
 
 
-def read_exact(doc: Doc, fields: Sequence[Field], case: str) -> Fields:
+def read_exact(doc: Doc, fields: Sequence[Field], case: str, *, noted: bool = True) -> Fields:
     """The present values as they are: false is not the same as missing. `wanted` None means that it has to go.
 
+    `noted` False leaves irkit's annotation out: controllers copy a Deployment's annotations to its ReplicaSets.
     Raises Malformed where a field is not of the type that is wanted there; text where it has to go.
     """
     parents = {*MAPS, *(one.path[:-1] for one in fields)}
-    note_state, note, saved = read_note(doc, case)
+    note_state, note, saved = read_note(doc, case) if noted else ("foreign", "", ())
     return Fields(
         presence="here",
         values=tuple(sorted((one.name, _read(doc, one)) for one in fields)),
