@@ -137,6 +137,12 @@ def load_settings(flags: Flags, env: Mapping[str, str], folder: Path) -> Setting
     )  # fmt: skip
 
 
+def state_folder(flags: Flags, env: Mapping[str, str], folder: Path) -> Path:
+    """The state folder alone, without what the other settings cost to read. Raises ConfigError."""
+    path, _ = find_file(flags, env, folder)
+    return _state(read_settings(path) if path else {}, flags, env, path.parent if path else folder, folder, {})
+
+
 def find_file(flags: Flags, env: Mapping[str, str], folder: Path) -> tuple[Path | None, str]:
     """The configuration file and how it was found. Raises ConfigError where a named one is not there."""
     for named, how in ((flags.config, "--config"), (env.get("IRKIT_CONFIG", ""), "IRKIT_CONFIG")):
@@ -259,10 +265,12 @@ def build_app(settings: Settings) -> App:
         try:
             return connect(cluster, path, known.context or None, user_agent=user_agent)
         except ConfigError as error:
-            others = [one.context for one in settings.clusters if one.context and one.id != known.id]
-            if others and settings.explicit:
-                error.hint = f"{FILE} has the contexts {', '.join(others)}"
-            raise
+            if known.id != f"context:{known.context}":
+                raise
+            others = ", ".join(one.context for one in settings.clusters if one.context and one.id != known.id)
+            hint = f"{FILE} has the contexts {others}" if others else error.hint
+            msg = f"--context {known.context}: {error.message}"
+            raise ConfigError(msg, did=error.did, hint=hint) from error
 
     limits = Limits(
         protected_namespaces=frozenset(settings.protected_namespaces),

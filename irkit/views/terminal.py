@@ -47,7 +47,13 @@ VERBS = (
 """What may follow `irkit` in a command."""
 OWN_WORLD = frozenset({"actions", "drill", "keys", "lab", "playbook"})
 """Those of them that are about no case and no configured cluster."""
-_COMMAND = re.compile(rf"\bexport [A-Z_]+=\S+|\birkit (?:--[a-z-]+ \S+ )*(?:{'|'.join(VERBS)})\b(?: [^\s,;·`()]+)*")
+_WORD = r"[^\s,;·`()]+"
+_COMMAND = re.compile(
+    r"\bexport [A-Z_]+=\S+"
+    rf"|\birkit (?:--[a-z-]+ \S+ )*(?:{'|'.join(VERBS)})\b(?: {_WORD})*"
+    rf"|--[a-z-]+ {_WORD}(?: --[a-z-]+ {_WORD})*"
+)
+"""What is one thing to copy, although there are spaces in it: an assignment, a command, options with values."""
 
 
 def neutral(text: str) -> str:

@@ -66,6 +66,7 @@ def test_a_context_that_is_not_there_is_answered_with_those_that_are(
     settings = load_settings(Flags(context="nope"), {}, tmp_path)
     with pytest.raises(ConfigError) as caught:
         build_app(settings).kube(ClusterRef(id="context:nope"))
+    assert caught.value.message.startswith("--context nope: no kubeconfig at ")
     assert caught.value.hint == "irkit.yaml has the contexts irkit-lab"
 
 

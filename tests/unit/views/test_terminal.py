@@ -109,6 +109,14 @@ def test_a_command_in_a_sentence_ends_where_the_sentence_goes_on() -> None:
     ]
 
 
+def test_an_option_stays_with_its_value() -> None:
+    text = "add it to irkit.yaml, or say it of a context: --cluster prod-eu --context NAME; or leave it"
+    assert wrap(text, 60) == [
+        "add it to irkit.yaml, or say it of a context:",
+        "--cluster prod-eu --context NAME; or leave it",
+    ]
+
+
 def test_words_are_broken_only_where_nobody_could_copy_them() -> None:
     assert wrap("x" * 300, 80) == ["x" * 80, "x" * 80, "x" * 80, "x" * 60]
     assert wrap("\u00a0" * 90, 80) == ["\u00a0" * 80, "\u00a0" * 10]  # blanks that could forge a line of their own
