@@ -14,6 +14,7 @@ from irkit.actions.catalog import Catalog
 from irkit.app import clock as clocks
 from irkit.app.asks import Ask, Heard, Parts, Ticket, next_run, under_way, undo_under_way
 from irkit.app.cases import Allocation, Cases
+from irkit.app.custody import open_unless_taken
 from irkit.app.preflight import joins, look_before, permissions
 from irkit.app.resolve import resolve_target
 from irkit.app.undo import undo_playbook
@@ -195,7 +196,7 @@ class App:
             if ticket.joined and run is not None and run.paused in _HELPLESS and run.paused_at > ticket.asked:
                 return Parked(run, run.paused)  # another process came as far as this since we were started
             try:
-                journal = self.parts.open_journal(folder, ticket.case, self.parts.clock)
+                journal = open_unless_taken(self.parts, folder, ticket.case, self.who)
             except CaseBusy:
                 if stop.wait(WATCH):
                     assert run is not None  # noqa: S101 -- a ticket names a run that was journaled

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from irkit.cli.completing import Case, StepName, cases
 from irkit.cli.context import Context, confirm, interactive
 
 if TYPE_CHECKING:
     from irkit.journal.state import StepState
 
-Case = Annotated[str, typer.Argument(help="Case id, such as IR-20261120-k7f2.", metavar="CASE")]
-StepName = Annotated[str, typer.Argument(help="Step, as the screen names it.", metavar="STEP")]
 Why = Annotated[str, typer.Option(help="The reason, for the journal.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Skip the question.")]
 Wants = Literal["approve", "deny", "abort", "note", "close"]
@@ -26,7 +25,9 @@ def register(app: typer.Typer) -> None:
         app.command()(command)
 
 
-def status(context: typer.Context, case: Annotated[str, typer.Argument(help="One case in full.")] = "") -> int:
+def status(
+    context: typer.Context, case: Annotated[str, typer.Argument(help="One case in full.", autocompletion=cases)] = ""
+) -> int:
     """Open cases, or one case's steps, waits and who did what."""
     from irkit.app.clock import now  # noqa: PLC0415 -- start-up time of --help
     from irkit.cli.listing import elsewhere_lines, read_cases, show_records  # noqa: PLC0415 -- as above
@@ -147,7 +148,9 @@ def undo(
 
 def verify(
     context: typer.Context,
-    case: Annotated[str, typer.Argument(help="A case id, or a case's folder.", metavar="CASE|FOLDER")],
+    case: Annotated[
+        str, typer.Argument(help="A case id, or a case's folder.", metavar="CASE|FOLDER", autocompletion=cases)
+    ],
     head: Annotated[list[Path] | None, typer.Option(help="A head held elsewhere (a .note file); repeatable.")] = None,
     key: Annotated[list[Path] | None, typer.Option(help="A public key (PEM) beside this machine's own.")] = None,
 ) -> int:

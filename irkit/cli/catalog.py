@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from irkit.cli.context import Context
+from irkit.cli.playbooks_show import playbook_show
 
 
 def register(app: typer.Typer) -> None:
@@ -37,27 +38,6 @@ def playbook_list(context: typer.Context) -> int:
         found = load_playbook(*shipped.load(name), known)
         lines.extend(hanging(pad(name, 20) + " ", found.title))
     own.show(lines, lab=False)
-    return 0
-
-
-def playbook_show(context: typer.Context, playbook: Annotated[str, typer.Argument(help="Name or file.")]) -> int:
-    """A playbook's inputs and steps."""
-    from irkit.actions.catalog import Catalog  # noqa: PLC0415 -- start-up time of --help
-    from irkit.playbook import load_playbook, shipped  # noqa: PLC0415 -- as above
-    from irkit.views.playbook_screen import playbook_lines  # noqa: PLC0415 -- as above
-
-    own: Context = context.obj
-    source, name = shipped.load(playbook)
-    known = Catalog.builtin()
-    if own.json:
-        import orjson  # noqa: PLC0415 -- start-up time of --help
-
-        from irkit.views.progress import json_safe  # noqa: PLC0415 -- as above
-
-        found = load_playbook(source, name, known)
-        sys.stdout.write(json_safe(orjson.dumps(found.dump()).decode()) + "\n")
-    else:
-        own.show(playbook_lines(load_playbook(source, name, known), known), lab=False)
     return 0
 
 

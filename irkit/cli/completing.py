@@ -76,13 +76,13 @@ def _lines(journal: Path) -> Iterator[bytes]:
 
 def _state(context: typer.Context) -> Path:
     """The state folder, as the command itself would find it; the flags that were typed count."""
-    from irkit.app.config import Flags, load_settings  # noqa: PLC0415 -- only where something is completed
+    from irkit.app.config import Flags, state_folder  # noqa: PLC0415 -- only where something is completed
     from irkit.errors import IrkitError  # noqa: PLC0415 -- as above
 
     given = context.find_root().params
     flags = Flags(config=given.get("config") or "", state=given.get("state") or "")
     try:
-        return load_settings(flags, os.environ, Path.cwd()).state
+        return state_folder(flags, os.environ, Path.cwd())
     except (IrkitError, OSError):
         return Path(os.devnull)
 

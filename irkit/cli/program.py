@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from irkit import __version__
-from irkit.cli import after, catalog, check, doctor, drill, incident, lab, permissions, setup
+from irkit.cli import after, catalog, check, custody, doctor, drill, incident, lab, permissions, setup
 from irkit.cli.context import INTERRUPTED, Context, colourful, executable
 from irkit.cli.streams import Patient
 
@@ -24,7 +24,6 @@ app = typer.Typer(
     " · 6 waits for an approval · 7 evidence does not verify · 75 parked, resumable · 130 interrupted, resumable.",
     rich_markup_mode=None,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
@@ -64,6 +63,7 @@ def options(  # noqa: PLR0913, PLR0917 -- typer takes options as parameters
 incident.register(app)
 after.register(app)
 check.register(app)
+custody.register(app)
 catalog.register(app)
 permissions.register(app)
 doctor.register(app)

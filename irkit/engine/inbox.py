@@ -25,7 +25,7 @@ class Request(Model):
     """One thing asked of a case from another terminal. `digest` is of the envelope that was shown."""
 
     id: Annotated[str, Field(pattern=r"^[0-9a-zA-Z.-]{8,80}$")]
-    wants: Literal["approve", "deny", "abort", "note", "close"]
+    wants: Literal["approve", "deny", "abort", "note", "close", "takeover"]
     who: r.Who
     run: str = ""
     step: str = ""
@@ -89,8 +89,8 @@ def ingest(state: CaseState, request: Request) -> list[r.AnyBody]:
         return []
     if request.wants == "note":
         return [r.Note(request=request.id, who=request.who, text=request.text)]
-    if request.wants == "abort":
-        return [r.RequestTaken(request=request.id, wants="abort", who=request.who, why=request.text)]
+    if request.wants in {"abort", "takeover"}:
+        return [r.RequestTaken(request=request.id, wants=request.wants, who=request.who, why=request.text)]
     if request.wants == "close":
         if state.open_runs:
             open_runs = ", ".join(run.id for run in state.open_runs)

@@ -120,6 +120,8 @@ class Engine:
     def _loop(self, playbook: Playbook, run: RunState, stop: threading.Event, end: str | None) -> Closed | Parked:
         while not run.outcome:
             self.ingest()
+            if self.state.taker is not None:
+                return self._let_go(run, "taken")
             if stop.is_set():
                 return self._let_go(run, "interrupted")
             if end is not None and self.setting.clock() >= end:
@@ -158,7 +160,7 @@ class Engine:
         self.append(r.RunPaused(run=run.id, why=on, until=until))
         return Parked(run, on, until)
 
-    def _let_go(self, run: RunState, why: Literal["interrupted", "budget"]) -> Parked:
+    def _let_go(self, run: RunState, why: Literal["interrupted", "budget", "taken"]) -> Parked:
         """Start nothing new, give what is in flight its grace, journal the pause."""
         deadline = after(self.setting.clock(), GRACE)
         while self._flight and self.setting.clock() < deadline:

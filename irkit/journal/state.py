@@ -44,6 +44,7 @@ class CaseState:
     artefacts: list[r.ArtefactStored] = field(default_factory=list)
     notes: list[tuple[str, r.Note]] = field(default_factory=list)
     requests: set[str] = field(default_factory=set)
+    taker: r.Who | None = None  # who asked to take the case over and has not begun yet
 
     def apply(self, record: r.Record) -> None:
         """Take one record in. Records come in `seq` order; the kinds are closed, so each has its meaning here."""
@@ -128,7 +129,7 @@ def _run_opened(state: CaseState, body: r.RunOpened, record: r.Record) -> None:
 
 def _run_resumed(state: CaseState, body: r.RunResumed, _: r.Record) -> None:
     run = state.runs[body.run]
-    run.paused = None
+    run.paused = state.taker = None
     for step in run.steps.values():
         step.started, step.failures = "", 0  # another stretch of work: deaths of processes are no failures of steps
         if step.phase == "parked":
@@ -257,6 +258,8 @@ def _request_taken(state: CaseState, body: r.RequestTaken, _: r.Record) -> None:
     if body.wants == "abort":
         for run in state.open_runs:
             run.aborting = True
+    elif body.wants == "takeover":
+        state.taker = body.who
 
 
 def _note(state: CaseState, body: r.Note, record: r.Record) -> None:

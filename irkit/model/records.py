@@ -95,7 +95,7 @@ class RunResumed(Body):
     tool: str
 
 
-Pause = Literal["parked", "approval", "interrupted", "aborting", "waiting", "budget"]
+Pause = Literal["parked", "approval", "interrupted", "aborting", "waiting", "budget", "taken"]
 """Why a writer let go of a run that has not ended."""
 
 

@@ -92,6 +92,8 @@ def _parked(case: CaseFile, view: RunView, parked: str, until: str, irkit: str) 
         lines.extend(
             commands("Stopped", ["interrupted; nothing is lost, and nothing was taken back", f"{irkit} resume {name}"])
         )
+    elif parked == "taken":
+        lines.extend(commands("Handed on", ["another process goes on with this run", f"{irkit} status {name}"]))
     elif parked in {"parked", "waiting", "budget"}:
         when = f" before {until[:19].replace('T', ' ')} UTC" if until else ""
         lines.extend(commands("Parked", [f"nothing else can be done{when or ' now'}; then:", f"{irkit} resume {name}"]))

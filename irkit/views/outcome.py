@@ -57,7 +57,7 @@ def exit_status(state: CaseState, view: RunView, parked: str = "") -> int:
     if bad:
         untouched = "refused" in bad and not changed_something(state, view.run.id)
         found.add(3 if untouched else 4)
-    if "parked" in statuses or parked in {"parked", "budget", "waiting"}:
+    if "parked" in statuses or parked in {"parked", "budget", "waiting", "taken"}:
         found.add(75)
     if "asked" in statuses or parked == "approval":
         found.add(6)
