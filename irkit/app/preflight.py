@@ -8,6 +8,7 @@ from irkit.actions.catalog import Catalog
 from irkit.app.asks import Ask, under_way
 from irkit.app.cases import Cases
 from irkit.engine.preflight import Preflight, grants, needs, review
+from irkit.errors import Denied
 from irkit.model.base import Json
 from irkit.model.playbooks import Playbook
 from irkit.model.ports import Kube
@@ -47,7 +48,11 @@ def look_before(
         return kube.identity(), None
     with ThreadPoolExecutor(1, thread_name_prefix="irkit-preflight") as pool:
         asked = pool.submit(permissions, kube, playbook, catalog, ask.target)
-        uid = kube.identity()
+        try:
+            uid = kube.identity()
+        except Denied:
+            asked.result().check(ask.playbook_name)  # names all that is missing, this among it
+            raise
         found = asked.result()
     found.check(ask.playbook_name)
     return uid, found

@@ -91,6 +91,9 @@ def grants(playbooks: Iterable[Playbook], catalog: Catalog) -> tuple[Grant, ...]
     for access, everywhere, name, step, optional in _all(playbooks, catalog):
         steps = who.setdefault((access, everywhere, name), {})
         steps[step] = steps.get(step, True) and optional
+    for access, everywhere, name in [one for one in who if one[2]]:
+        if (access, everywhere, "") in who:  # every object's right is this one's too
+            who[access, everywhere, ""] |= who.pop((access, everywhere, name))
     found = [
         Grant(access, everywhere, name, tuple(steps), all(steps.values()))
         for (access, everywhere, name), steps in who.items()

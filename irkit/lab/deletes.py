@@ -17,6 +17,8 @@ from irkit.lab.world import Entry, World, now
 from irkit.lab.writes import Written
 from irkit.model.effects import Resource
 from irkit.model.kube import (
+    ADMISSION_POLICIES,
+    ADMISSION_POLICY_BINDINGS,
     CLUSTER_ROLE_BINDINGS,
     CLUSTER_ROLES,
     CONFIG_MAPS,
@@ -28,6 +30,7 @@ from irkit.model.kube import (
     PDBS,
     PODS,
     REPLICA_SETS,
+    RESOURCE_QUOTAS,
     ROLE_BINDINGS,
     ROLES,
     SECRETS,
@@ -40,10 +43,11 @@ EVICTIONS: Final = Resource(group="policy", version="v1", plural="evictions", ki
 DELETABLE: Final = frozenset({
     PODS, NETWORK_POLICIES, PDBS, SERVICES, SERVICE_ACCOUNTS, SECRETS, CONFIG_MAPS, ROLES, CLUSTER_ROLES,
     ROLE_BINDINGS, CLUSTER_ROLE_BINDINGS, DEPLOYMENTS, REPLICA_SETS, STATEFUL_SETS, DAEMON_SETS, JOBS, CRON_JOBS,
+    RESOURCE_QUOTAS, ADMISSION_POLICIES, ADMISSION_POLICY_BINDINGS,
 })  # fmt: skip
 """Of these the lab knows what else goes: what they own, and a service account's tokens."""
 
-_ANSWERED_WHOLE: Final = frozenset({SERVICES, SERVICE_ACCOUNTS})
+_ANSWERED_WHOLE: Final = frozenset({SERVICES, SERVICE_ACCOUNTS, RESOURCE_QUOTAS})
 """Deleting one of these is answered with the object, as of pods (`ReturnDeletedObject` in `pkg/registry`)."""
 
 

@@ -15,6 +15,8 @@ from irkit.lab.status import Cause, bad_value, required, unserved, unsupported
 from irkit.lab.syntax import label_fault
 from irkit.model.effects import Resource
 from irkit.model.kube import (
+    ADMISSION_POLICIES,
+    ADMISSION_POLICY_BINDINGS,
     CLUSTER_ROLE_BINDINGS,
     CLUSTER_ROLES,
     CONFIG_MAPS,
@@ -28,6 +30,7 @@ from irkit.model.kube import (
     PDBS,
     PODS,
     REPLICA_SETS,
+    RESOURCE_QUOTAS,
     ROLE_BINDINGS,
     ROLES,
     SECRETS,
@@ -184,6 +187,10 @@ KINDS: Final[dict[Resource, Kind]] = {
     CLUSTER_ROLES: Kind(creatable=True, check=_role),
     ROLE_BINDINGS: Kind(creatable=True, check=_binding, default=defaults.binding),
     CLUSTER_ROLE_BINDINGS: Kind(creatable=True, check=_binding, default=defaults.binding),
+    # kept as they are written, and enforced by nothing here: only a real API server evaluates them
+    RESOURCE_QUOTAS: Kind(creatable=True),
+    ADMISSION_POLICIES: Kind(creatable=True),
+    ADMISSION_POLICY_BINDINGS: Kind(creatable=True),
 }
 SCALABLE: Final = frozenset({DEPLOYMENTS, REPLICA_SETS, STATEFUL_SETS})
 GENERATED: Final = frozenset({PODS, NETWORK_POLICIES, DEPLOYMENTS, REPLICA_SETS, PDBS})

@@ -78,8 +78,7 @@ def test_irkit_itself_looks_up_the_target_and_the_cluster() -> None:
     found = grants([book(inputs=inputs)], catalog())
 
     assert [(str(one.access), one.everywhere, one.name) for one in found] == [
-        ("get namespaces", True, ""),
-        ("get namespaces", True, "kube-system"),
+        ("get namespaces", True, ""),  # kube-system among them
         ("get nodes", True, ""),
         ("get pods", False, ""),
         ("get serviceaccounts", False, ""),
