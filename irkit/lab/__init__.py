@@ -3,11 +3,12 @@
 May live here: the other side of irkit's clients, its seeds, faults and control plane. May not: anything that irkit
 needs to run against a real cluster.
 
-What it serves: get and list (selectors, pages) of `model.kube.RESOURCES`; creating NetworkPolicies; JSON Patch of
-pods, nodes and NetworkPolicies; deleting pods and NetworkPolicies; evictions; the two self reviews; /version and the
-health paths. Everything else is answered 501 and listed by `control.unserved()`, which tests assert to be empty.
-There are no controllers but the one that taints a cordoned node: what would need one (deleting or releasing a pod
-that a ReplicaSet owns) is 501 too.
+What it serves: get and list (selectors, pages, metadata alone) of `model.kube.RESOURCES`; creating, JSON Patch and
+deleting of the kinds in `kinds.KINDS` and `deletes.DELETABLE`; the scale of workloads; evictions; reviews; /version
+and the health paths. Everything else is answered 501 and listed by `control.unserved()`, which tests assert to be
+empty. Who may do what is a token's own table (`auth.Rule`) or the world's roles and bindings.
+After each write the controllers (`lab.controllers`) run to rest in the same thread. Behind them is a network
+(`lab.network`) that the client API cannot touch; pods of the tool image look at it (`lab.programs`).
 
 In a test, in this process:
 
@@ -19,6 +20,10 @@ In a test, in this process:
         lab.control.audit()                                 # every request: verb, resource, name, code, applied, ...
         lab.control.merge("pods", "web-1", {"metadata": {"labels": {"a": None}}}, "shop", by="attacker")
         lab.control.fault(Fault(kind="drop_after", verb="patch", resource="pods"))
+        lab.control.settle()                                # what waits for time has happened
+        lab.control.behave(Behaviour(enforcement="cut"))    # keep, cut or none; reject or drop; see lab.behaviour
+        lab.control.connect("shop/web-1", "198.51.100.7", 443)  # open, refused, timeout
+        lab.control.alive(lab.control.hold("shop/web-1", "198.51.100.7", 443))  # alive, silent, reset, closed
         lab.control.reset()                                 # back to the seed, in about a millisecond
         assert lab.control.unserved() == []
 
