@@ -86,6 +86,8 @@ class Turns:
         self.flying.pop(job.key, None)
         turn = run.step(job.unit.key).turn
         then = Then(end_of(sent, run.id, job.unit.key, turn, job.key, job.task.mark.id, self.clock()))
+        if job.unit.step.on_failure == "continue":  # as where a look is denied: nobody waits for a grant
+            then.bodies = [_failed(run, job, body) for body in then.bodies]
         job.at += 1
         if sent.ok and job.change is not None and job.at < len(job.change.effects):
             job.key = self.key(job, job.effect.name)
@@ -172,6 +174,14 @@ class Turns:
         return Then(
             [*self._doubts(run, job, dict(zip(keys, change.effects, strict=True))), planned, *originals], act=True
         )
+
+
+def _failed(run: RunState, job: Job, body: r.AnyBody) -> r.AnyBody:
+    """A step that would park for a permission ends instead."""
+    if not isinstance(body, r.StepParked) or body.why != "denied":
+        return body
+    verdict = Verdict(status="failed", why=body.detail)
+    return close(run, job.unit, verdict, mark=job.task.mark.id, hint=body.hint)
 
 
 def _settled(run: RunState, job: Job, plan: Settled) -> r.StepClosed:

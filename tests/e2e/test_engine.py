@@ -337,3 +337,14 @@ def test_a_step_that_is_not_needed_is_passed_over_and_the_run_is_complete(stage:
     assert end.run.steps["theirs"].condition == "size(steps.scope.outputs.services) > 99"
     assert stage.writes() == ["patch pods", "patch nodes"]
     assert verify(stage.state / "cases" / ticket.case).status != "broken"
+
+
+def test_one_pod_that_may_not_be_written_to_holds_up_no_other(stage: Stage) -> None:
+    bad = stage.pods[1]
+    stage.control.fault(Fault(kind="status", code=403, verb="patch", resource="pods", name=bad.name, count=0))
+    _, end = stage.run(book(SCOPE + EACH.replace("needs: [scope]", "needs: [scope]\n      on_failure: continue")))
+    seen = verdicts(end.run)
+    assert seen[f"label[{bad.uid}]"] == "failed"
+    other = stage.pods[2]
+    assert seen[f"isolate[{other.uid}]"] in {"proven", "leaky", "unproven"}
+    assert end.run.steps[f"isolate[{bad.uid}]"].phase == "parked"  # it alone waits for the grant
