@@ -22,7 +22,16 @@ from irkit.model.kube import (
     SERVICE_ACCOUNTS,
     SERVICES,
 )
-from irkit.model.refs import ClusterRef, ImageRef, NamespaceRef, NodeRef, PodRef, ServiceAccountRef, WorkloadRef
+from irkit.model.refs import (
+    ClusterRef,
+    ImageRef,
+    NamespaceRef,
+    NodeRef,
+    PodAddressRef,
+    PodRef,
+    ServiceAccountRef,
+    WorkloadRef,
+)
 from tests.support.action_cases import CASE, AnyAction
 
 CLUSTER = ClusterRef(id="arn:aws:eks:eu-west-1:111122223333:cluster/prod-eu")
@@ -32,6 +41,7 @@ WORKLOAD = WorkloadRef(cluster=CLUSTER, namespace="shop", type="Deployment", nam
 ACCOUNT = ServiceAccountRef(cluster=CLUSTER, namespace="shop", name="web", uid="sa-1")
 NAMESPACE = NamespaceRef(cluster=CLUSTER, name="shop", uid="ns-1")
 IMAGE = ImageRef(cluster=CLUSTER, name="registry.example.com/web:1", uid="ab" * 32)
+ADDRESS = PodAddressRef(cluster=CLUSTER, ip="10.0.3.40")
 CRON_JOB = WorkloadRef(cluster=CLUSTER, namespace="shop", type="CronJob", name="nightly", uid="c-1")
 OTHERWISE: dict[str, dict[str, Any]] = {
     "kube.label_node": {"node": NODE, "labels": {"team": "blue"}},
@@ -43,6 +53,11 @@ OTHERWISE: dict[str, dict[str, Any]] = {
     "kube.revoke_tokens": {"service_account": ACCOUNT},
     "kube.quarantine_namespace": {"namespace": NAMESPACE},
     "kube.block_image": {"image": IMAGE},
+    "kube.scope_image": {"image": IMAGE},
+    "kube.scope_namespace": {"namespace": NAMESPACE},
+    "kube.scope_pod_ip": {"address": ADDRESS},
+    "kube.scope_serviceaccount": {"service_account": ACCOUNT},
+    "kube.scope_workload": {"workload": WORKLOAD},
 }
 """Arguments of actions that are not about one pod or one node alone; the first is the target."""
 

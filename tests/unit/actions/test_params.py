@@ -93,6 +93,9 @@ def test_the_mark_is_of_the_object_and_not_of_its_name(action: AnyAction) -> Non
     """A pod that a StatefulSet makes anew bears the old name: it is other work."""
     given = arguments(action)
     name = next(iter(given))
+    if name == "address":  # it has neither name nor uid
+        assert action.scope(action.spec.params.parse(given)) == action_shop.ADDRESS.key
+        return
     another = "cd" * 32 if name == "image" else "another"  # an image's uid is a digest
     scopes = [
         action.scope(action.spec.params.parse({**given, name: {**given[name], **change}}))
