@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from tests.cluster import pods
+from tests.cluster import control, pods
 from tests.cluster.api import AGENT, KINDS, MEDIA, Api, ApiError, Json, path_of
 from tests.cluster.cluster import enforcement, restart
 from tests.cluster.layout import USERS, Layout, Settings
@@ -345,6 +345,13 @@ class Cluster:
         """Other policy agents for a while; `agent=False` stores policies and enforces none."""
         with enforcement(self.own, self.settings.but(established=established, refuse=refuse, agent=agent)):
             yield
+
+    def expire_pages(self) -> None:
+        """Have etcd forget what was before now, so that a list that is being paged through cannot be gone on with."""
+        if self.layout is None:
+            raise NoCluster(NOT_OURS)
+        now = control.etcd("kv/range", {"key": "AA=="})["header"]["revision"]
+        control.etcd("kv/compaction", {"revision": now, "physical": True})
 
     def stop_api_server(self) -> None:
         """Kill it, as a crash would: connections end, further ones are refused."""
