@@ -91,6 +91,7 @@ _READ_RULES: Final = (
         resources=("*",),
     ),
 )  # fmt: skip
+_WORKLOADS: Final = ("deployments", "statefulsets", "daemonsets")
 _SCALES: Final = ("deployments/scale", "replicasets/scale", "statefulsets/scale")
 DEFAULT: Final[dict[str, Identity]] = {
     "responder": Identity(
@@ -102,9 +103,14 @@ DEFAULT: Final[dict[str, Identity]] = {
             Rule(verbs=("create", "delete"), resources=("pods",)),
             Rule(verbs=("create",), resources=("pods/eviction",)),
             Rule(verbs=("create", "patch", "delete"), groups=("networking.k8s.io",), resources=("networkpolicies",)),
-            Rule(verbs=("get", "patch"), groups=("apps",), resources=("deployments", "statefulsets", *_SCALES)),
+            Rule(verbs=("get", "patch"), groups=("apps",), resources=(*_WORKLOADS, *_SCALES)),
             Rule(verbs=("patch",), groups=("batch",), resources=("cronjobs",)),
             Rule(verbs=("patch",), groups=(rbac.GROUP,), resources=("rolebindings", "clusterrolebindings")),
+            Rule(
+                verbs=("create", "patch", "delete"),
+                groups=("admissionregistration.k8s.io",),
+                resources=("validatingadmissionpolicies", "validatingadmissionpolicybindings"),
+            ),
             Rule(verbs=("bind",), groups=(rbac.GROUP,), resources=("roles", "clusterroles")),
         ),
     ),
