@@ -1,6 +1,7 @@
 """The world that a finding describes: its cluster and target as it names them, with neighbours around.
 
-What the finding does not say is made up harmlessly: the target has no owner, no service account of its own, and
+What the finding does not say is made up harmlessly. A pod that is named as Deployments name theirs is one of three of
+its Deployment, which has a Service and a policy; any other target has no owner, no service account of its own, and
 nothing selects it. Beside it runs a Deployment with a Service and a policy, so that a plan has bystanders.
 """
 
@@ -13,6 +14,7 @@ from typing import Any, Final
 from irkit.errors import FindingError
 from irkit.lab.builder import build_world
 from irkit.lab.scenario import (
+    MemberShape,
     NamespaceShape,
     NodesShape,
     PodShape,
@@ -33,6 +35,13 @@ from irkit.model.refs import (
 )
 
 NODES: Final = 3
+REPLICAS: Final = 3
+PORT: Final = 8080
+_MADE: Final = re.compile(
+    r"(?P<deployment>[a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?)-(?P<template>[bcdf-hj-np-tv-xz2456789]{6,10})-[bcdf-hj-np-tv-xz2456789]{5}",
+    re.ASCII,
+)
+"""DEPLOYMENT-HASH-SUFFIX. Both ends are of Kubernetes' safe alphabet (apimachinery, `util/rand`)."""
 _WORKLOADS: Final = {
     "Deployment": "deployments",
     "ReplicaSet": "replicaSets",
@@ -58,7 +67,14 @@ def world_from_finding(finding: Finding, *, seed: int = 1, now: datetime | None 
     space = spaces.setdefault(home, {})
     shape = _pod_shape(finding)
     if isinstance(target, PodRef):
-        space["pods"] = {target.name: shape.model_copy(update={"uid": target.uid, "events": True})}
+        shape = shape.model_copy(update={"events": True})
+        if made := _MADE.fullmatch(target.name):
+            member = MemberShape(name=target.name, template=made["template"], uid=target.uid)
+            whole = WorkloadShape(images=shape.images, replicas=REPLICAS, ports=(PORT,), events=True, member=member)
+            space["deployments"] = {made["deployment"]: whole}
+            _add_front(space, made["deployment"])
+        else:
+            space["pods"] = {target.name: shape.model_copy(update={"uid": target.uid})}
     elif isinstance(target, WorkloadRef):
         kind = _WORKLOADS.get(target.type)
         if kind is None:
@@ -108,10 +124,15 @@ def _add_neighbours(space: dict[str, Any]) -> None:
     taken = {name for part in space.values() if isinstance(part, dict) for name in part}
     name = next(each for each in ("web", "shop-front", "bystander") if each not in taken)
     own = space.setdefault("deployments", {})
-    own[name] = WorkloadShape(image="lab.invalid/web:1", replicas=3, ports=(8080,))
-    space.setdefault("services", {})[name] = ServiceShape(selector={"app": name}, port=8080)
+    own[name] = WorkloadShape(image="lab.invalid/web:1", replicas=REPLICAS, ports=(PORT,))
+    _add_front(space, name)
+
+
+def _add_front(space: dict[str, Any], name: str) -> None:
+    """What leads users to a Deployment."""
+    space.setdefault("services", {})[name] = ServiceShape(selector={"app": name}, port=PORT)
     space.setdefault("networkPolicies", {})[f"allow-{name}"] = {
         "podSelector": {"matchLabels": {"app": name}},
-        "ingress": [{"ports": [{"port": 8080, "protocol": "TCP"}]}],
+        "ingress": [{"ports": [{"port": PORT, "protocol": "TCP"}]}],
         "policyTypes": ["Ingress"],
     }

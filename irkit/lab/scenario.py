@@ -134,10 +134,22 @@ class PodShape(_Shape):
     events: bool = False
 
 
+class MemberShape(_Shape):
+    """The first pod of a Deployment, under a name that is known; `template` is the hash of its ReplicaSet."""
+
+    name: Name
+    template: Label
+    uid: str = ""
+
+
 class WorkloadShape(PodShape):
-    """A Deployment, ReplicaSet, StatefulSet, DaemonSet or Job with its pods. A DaemonSet has one on each node."""
+    """A Deployment, ReplicaSet, StatefulSet, DaemonSet or Job with its pods. A DaemonSet has one on each node.
+
+    `member` names the first pod of a Deployment.
+    """
 
     replicas: int = Field(default=1, ge=0, le=500)
+    member: MemberShape | None = None
 
 
 class ServiceAccountShape(_Shape):

@@ -64,7 +64,8 @@ class Workloads:
         count = len(self._nodes) if kind == "DaemonSet" else shape.replicas
         top = self.add(self._controller(kind, namespace, name, shape, labels, count), shape.uid)
         if kind == "Deployment":
-            digest = make.drawn(f"{self.seed}/{namespace}/{name}", 10)
+            member = shape.member
+            digest = member.template if member else make.drawn(f"{self.seed}/{namespace}/{name}", 10)
             labels = {**labels, "pod-template-hash": digest}
             replica_set = self._controller("ReplicaSet", namespace, f"{name}-{digest}", shape, labels, count)
             replica_set["metadata"]["ownerReferences"] = [make.owner(top)]
@@ -77,7 +78,9 @@ class Workloads:
             own = top["metadata"]["name"]
             suffix = str(index) if kind == "StatefulSet" else make.drawn(f"{self.seed}/{namespace}/{own}/{index}", 5)
             node = index if kind == "DaemonSet" else shape.node
-            self.add_pod(namespace, f"{own}-{suffix}", shape, labels=labels, owner=top, node=node)
+            known = shape.member if index == 0 else None
+            called, uid = (known.name, known.uid) if known else (f"{own}-{suffix}", "")
+            self.add_pod(namespace, called, shape, labels=labels, owner=top, node=node, uid=uid)
 
     def _controller(  # noqa: PLR0913, PLR0917 -- one call site each, in this order
         self, kind: str, namespace: str, name: str, shape: WorkloadShape, labels: dict[str, str], count: int

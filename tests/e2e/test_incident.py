@@ -66,12 +66,12 @@ def user(tmp_path: Path) -> Iterator[User]:
             process.down(Path(person.config).parent)
 
 
-def respond_and_undo(user: User, finding: Path) -> None:
+def respond_and_undo(user: User, finding: Path, status: int, last: str) -> None:
     with user.lab("--from", str(finding)) as control:
         before = {_name(doc): _plain(doc) for doc in control.dump()}
         done = user.type("respond", str(finding), "--yes")
-        assert done.returncode == 4, done.stderr + done.stdout
-        assert "CONTAINMENT UNPROVEN" in done.stdout
+        assert done.returncode == status, done.stderr + done.stdout
+        assert last in done.stdout
         assert done.stdout.startswith("LAB")
         case = CASE.findall(done.stdout)[0]
         assert case in user.type("status").stdout
@@ -84,13 +84,15 @@ def respond_and_undo(user: User, finding: Path) -> None:
 
 
 def test_the_shipped_finding_from_end_to_end(user: User) -> None:
-    respond_and_undo(user, FINDING)
+    """One of three pods that serve: it is cut off, and that is proven."""
+    respond_and_undo(user, FINDING, 0, "Contained in ")
 
 
 def test_the_real_finding_from_end_to_end(user: User) -> None:
     if not REAL.exists():
         pytest.skip(f"no {REAL.name} beside the checkout")
-    respond_and_undo(user, REAL)
+    """A pod alone, which declares no port: nobody could see whether it is reached."""
+    respond_and_undo(user, REAL, 4, "CONTAINMENT UNPROVEN")
 
 
 def test_the_drill_ends_as_it_should(user: User) -> None:
@@ -99,7 +101,7 @@ def test_the_drill_ends_as_it_should(user: User) -> None:
     assert "as expected" in done.stdout
     assert "False done 0" in done.stdout
     report = (user.home / "drill" / "report.html").read_text()
-    assert "CONTAINMENT UNPROVEN" in report
+    assert "Contained in " in report
     assert process.status(user.home / "drill") is None  # the lab is down
 
 

@@ -56,6 +56,8 @@ def test_what_went_as_expected_passes() -> None:
         (1, ("spec", "podSelector", "matchLabels", "irkit.dev/case"), "isolate"),
         (2, ("metadata", "labels", "irkit.dev/case"), "mark-node"),
         (2, ("spec", "unschedulable"), "cordon"),
+        (0, ("metadata", "ownerReferences"), "release"),
+        (0, ("metadata", "labels", "app"), "release"),
     ],
 )
 def test_a_claim_that_the_world_does_not_bear_out_is_a_false_done(index: int, path: tuple[str, ...], step: str) -> None:
@@ -78,9 +80,10 @@ def test_a_step_that_failed_claims_nothing_but_is_a_difference() -> None:
 def test_another_exit_status_and_missing_evidence_are_differences() -> None:
     case, run = ended()
     case.artefacts.clear()
-    score = judge(DRILL, case, run, 0, WORLD)
-    assert ["status 0" in text or "artefacts" in text for text in score.differences] == [True, True]
+    score = judge(DRILL, case, run, 4, WORLD)
+    assert ["status 4" in text or "artefacts" in text for text in score.differences] == [True, True]
 
 
 def test_claiming_more_than_can_be_known_is_a_difference() -> None:
-    assert not judge(DRILL, *ended(isolate="proven"), DRILL.exit_status, WORLD).passed
+    modest = DRILL.model_copy(update={"verdicts": {**DRILL.verdicts, "isolate": "unproven"}})
+    assert not judge(modest, *ended(isolate="proven"), modest.exit_status, WORLD).passed
