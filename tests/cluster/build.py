@@ -17,6 +17,7 @@ from tests.cluster.layout import HERE, Layout
 from tests.cluster.processes import Failed
 
 CONTAINERD_MODULE = "github.com/containerd/containerd/v2"
+TOOLS = HERE.parent.parent / "deploy" / "tools"
 CONTAINERD_COMMANDS = ("containerd", "containerd-shim-runc-v2", "ctr")
 # The sandbox's first process: it waits, and reaps what a shared process namespace leaves behind.
 PAUSE_SOURCE = """\
@@ -48,7 +49,10 @@ def build(layout: Layout) -> None:
     _once(layout.cache / "hyper.stamp", _sources("hyper"), lambda: _hyper(layout))
     _once(layout.cache / "netpol.stamp", _sources("netpol"), lambda: _go_build(layout, "netpol", ""))
     _once(layout.cache / "containerd.stamp", pins.CONTAINERD, lambda: _containerd(layout))
-    _once(layout.cache / "images.stamp", _digest([HERE / "images.py", HERE / "build.py"]), lambda: _images(layout))
+    tools = _digest([*TOOLS.glob("*.go"), TOOLS / "go.mod", TOOLS / "go.sum"])
+    _once(layout.cache / "tools.stamp", tools, lambda: _tools(layout))
+    images = _digest([HERE / "images.py", HERE / "build.py"]) + tools
+    _once(layout.cache / "images.stamp", images, lambda: _images(layout))
 
 
 def _once(stamp: Path, wanted: str, make: object) -> None:
@@ -103,6 +107,12 @@ def _go_build(layout: Layout, program: str, flags: str) -> None:
         say(f"building {program}")
     command = ["build", "-trimpath", "-mod=readonly", "-ldflags", f"-s -w {flags}", "-o", str(layout.bin / program)]
     _go(layout, [*command, f"./{program}"], cwd=HERE / "go")
+
+
+def _tools(layout: Layout) -> None:
+    say("building irkit's tools")
+    output = str(layout.bin / "irkit-tools")
+    _go(layout, ["build", "-trimpath", "-mod=readonly", "-ldflags", "-s -w", "-o", output, "."], cwd=TOOLS)
 
 
 def _containerd(layout: Layout) -> None:
@@ -180,21 +190,10 @@ def _images(layout: Layout) -> None:
         "pause": {"/pause": program.read_bytes()},
         "busybox": shell,
         "busybox-2": shell | {"/etc/second": b"the second\n"},
-        "tools": shell | _with_libraries("conntrack", "ss"),
+        "tools": {"/irkit/connect": (layout.bin / "irkit-tools").read_bytes(), "/irkit/cut": "connect"},
     }
     for name, files in contents.items():
         pack(layout.cache / f"{name}.tar", ARCHIVES[name], files, ["/pause"] if name == "pause" else [])
-
-
-def _with_libraries(*programs: str) -> dict[str, bytes | str]:
-    """The machine's own programs, with what the loader would load for them, each at its own path."""
-    files: dict[str, bytes | str] = {}
-    for program in programs:
-        path = shutil.which(program, path="/usr/sbin:/usr/bin:/sbin:/bin") or program
-        files[f"/bin/{program}"] = Path(path).read_bytes()
-        said = subprocess.run(["ldd", path], capture_output=True, text=True, check=True).stdout
-        files |= {found: Path(found).read_bytes() for found in re.findall(r"(/\S+) \(0x", said)}
-    return files
 
 
 def _run(command: list[str], environment: dict[str, str], cwd: Path | None = None) -> None:

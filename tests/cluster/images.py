@@ -14,7 +14,7 @@ PAUSE = "irkit.test/pause:1"
 BUSYBOX = "irkit.test/busybox:1"
 SHELL = "irkit.test/shell:1"  # the same image under another name: the same digest
 BUSYBOX_2 = "irkit.test/busybox:2"  # another image under the same name: another digest
-TOOLS = "irkit.test/tools:1"  # with conntrack and ss, for a privileged pod on a node
+TOOLS = "irkit.test/tools:1"  # irkit's own tools, as deploy/tools makes them
 ARCHIVES: dict[str, tuple[str, ...]] = {  # file name to the names of the image in it
     "pause": (PAUSE,),
     "busybox": (BUSYBOX, SHELL),
