@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from pydantic import ValidationError
 
 from irkit.app.clock import now
 from irkit.app.config import check_cluster
 from irkit.app.runs import Ask
 from irkit.cli.context import Context
 from irkit.cli.incident import read_input
+from irkit.cli.named import parse_reference, parse_target
 from irkit.errors import ConfigError, Refused, UsageError
-from irkit.model.base import Json
+from irkit.model.base import Json, Model
 from irkit.model.findings import Finding
 from irkit.model.playbooks import Input, Playbook
-from irkit.model.refs import ClusterRef, NamespaceRef, NodeRef, PodRef, ServiceAccountRef, TargetRef
+from irkit.model.refs import ClusterRef, TargetRef
 from irkit.playbook import load_playbook, shipped
+from irkit.playbook.bindings import REFERENCES
 
 if TYPE_CHECKING:
     from irkit.intake import Received
@@ -39,47 +40,98 @@ def ask_for_finding(own: Context, file: str, pick: str, playbook: str, inputs: S
         raise _no_finding(file)
     received = receive(raw, source_name="standard input" if file == "-" else file, pick=pick)
     finding = received.finding
-    cluster, target = _of_finding(finding)
+    cluster = _cluster_of(finding)
     own.settings.cluster(cluster.id)
     routed, preset = (playbook, {}) if playbook else _routed(own, received)
-    source, name = read_playbook(routed)
-    check_cluster(own.app, own.settings, cluster)
-    target = own.app.resolve(target)
-    checked = load_playbook(source, name, own.app.parts.catalog)
-    values = {**_configured(own, checked), **preset, **_inputs(checked, inputs, cluster, target)}
-    return Ask(target=target, playbook=source, playbook_name=name, inputs=values, asked=asked, finding=finding, raw=raw)
+    book = _Book.read(own, routed)
+    given = book.given(inputs)
+    name, target = _about(book, finding, preset, given)
+    ask = book.ask(own, asked, name, target, given, preset)
+    return replace(ask, finding=finding, raw=raw)
 
 
-def ask_for_pod(own: Context, pod: str, playbook: str, inputs: Sequence[str]) -> Ask:
-    """What `contain pod NAMESPACE/NAME` asks for."""
+def ask_for_target(own: Context, kind: str, text: str, playbook: str, inputs: Sequence[str]) -> Ask:
+    """What `contain KIND TEXT` asks for."""
     asked = now()
     cluster = ClusterRef(id=own.settings.pick().id)
-    typed = parse_target("pod", pod, cluster)
-    source, name = read_playbook(playbook)
-    check_cluster(own.app, own.settings, cluster)
-    target = own.app.resolve(typed)
-    checked = load_playbook(source, name, own.app.parts.catalog)
-    values = {**_configured(own, checked), **_inputs(checked, inputs, cluster, target)}
-    return Ask(target=target, playbook=source, playbook_name=name, inputs=values, asked=asked)
+    target = parse_target(kind, text, cluster)
+    book = _Book.read(own, playbook)
+    return book.ask(own, asked, book.takes(target), target, book.given(inputs))
 
 
 def ask_for_inputs(own: Context, playbook: str, inputs: Sequence[str]) -> Ask:
     """What a playbook with inputs asks for: its first reference is the target."""
     asked = now()
-    source, name = read_playbook(playbook)
+    book = _Book.read(own, playbook)
     cluster = ClusterRef(id=own.settings.pick().id)
-    checked = load_playbook(source, name, own.app.parts.catalog)
-    given = dict(_split(one) for one in inputs)
-    first = next((one for one in checked.inputs if one.type in {"pod", "node"}), None)
+    given = book.given(inputs)
+    first = book.first
     if first is None or first.name not in given:
-        needed = ", ".join(f"-i {one.name}=…" for one in checked.inputs if one.required) or "nothing"
-        msg = f"playbook {name} needs its inputs: {needed}"
-        raise UsageError(msg, did="nothing was changed", hint=f"irkit playbook show {name}")
-    check_cluster(own.app, own.settings, cluster)
-    target = own.app.resolve(parse_target(first.type, given.pop(first.name), cluster))
-    rest = [f"{key}={value}" for key, value in given.items()]
-    values = {**_configured(own, checked), **_inputs(checked, rest, cluster, target)}
-    return Ask(target=target, playbook=source, playbook_name=name, inputs=values, asked=asked)
+        needed = ", ".join(f"-i {one.name}=…" for one in book.checked.inputs if one.required) or "nothing"
+        msg = f"playbook {book.name} needs its inputs: {needed}"
+        raise UsageError(msg, did="nothing was changed", hint=f"irkit playbook show {book.name}")
+    target = parse_target(first.type, given.pop(first.name), cluster)
+    return book.ask(own, asked, first.name, target, given)
+
+
+@dataclass(frozen=True, slots=True)
+class _Book:
+    """A playbook that was asked for, and what it can be about."""
+
+    source: bytes
+    name: str
+    checked: Playbook
+
+    @classmethod
+    def read(cls, own: Context, name_or_path: str) -> _Book:
+        """Raises UsageError, PlaybookError."""
+        source, name = read_playbook(name_or_path)
+        return cls(source, name, load_playbook(source, name, own.app.parts.catalog))
+
+    @property
+    def first(self) -> Input | None:
+        """The first input that is a reference."""
+        return next((one for one in self.checked.inputs if one.type in REFERENCES), None)
+
+    def given(self, inputs: Sequence[str]) -> dict[str, str]:
+        """What was typed, by input. Raises UsageError for an input that it does not have."""
+        typed = dict(_split(one) for one in inputs)
+        known = sorted(one.name for one in self.checked.inputs)
+        for name in typed:
+            if name not in known:
+                msg = f"playbook {self.checked.name} has no input {name[:60]}"
+                raise UsageError(msg, did="nothing was changed", hint=f"its inputs: {', '.join(known)}")
+        return typed
+
+    def takes(self, target: TargetRef) -> str:
+        """The name of the first input of the target's type. Raises UsageError."""
+        for one in self.checked.inputs:
+            if isinstance(target, REFERENCES.get(one.type, ())):
+                return one.name
+        msg = f"playbook {self.checked.name} takes no {type(target).__name__.removesuffix('Ref').lower()}"
+        raise UsageError(msg, did="nothing was changed", hint="irkit playbook list")
+
+    def ask(  # noqa: PLR0913, PLR0917 -- what was typed, in its parts
+        self, own: Context, asked: str, name: str, target: TargetRef, given: Mapping[str, str],
+        preset: Mapping[str, Json] | None = None,
+    ) -> Ask:  # fmt: skip
+        """Look everything up that is named, once the cluster is known to be the one that is meant."""
+        if name in given:
+            msg = f"-i {name} says again what this is about: {target}"
+            raise UsageError(msg, did="nothing was changed", hint=f"leave -i {name}=… out, or plan it by its inputs")
+        check_cluster(own.app, own.settings, target.cluster)
+        living = own.app.resolve(target)
+        declared = {one.name: one for one in self.checked.inputs}
+        values = _configured(own, self.checked)
+        for key, value in (preset or {}).items():
+            if key in declared and key != name:
+                values[key] = (
+                    _pinned(own, REFERENCES[declared[key].type].parse(value)) if isinstance(value, dict) else value
+                )
+        values[name] = living.dump()
+        for key, text in given.items():
+            values[key] = _value(own, declared[key], text, target.cluster)
+        return Ask(target=living, playbook=self.source, playbook_name=self.name, inputs=values, asked=asked)
 
 
 def read_playbook(name_or_path: str) -> tuple[bytes, str]:
@@ -104,31 +156,33 @@ def _no_finding(file: str) -> UsageError:
     return UsageError(f"{file[:300]} is a playbook, and no finding", did="nothing was changed", hint=hint)
 
 
-def parse_target(kind: str, text: str, cluster: ClusterRef) -> TargetRef:
-    """A typed reference from `NAMESPACE/NAME` or `NAME`. Raises UsageError."""
-    namespace, _, name = text.rpartition("/")
-    namespaced: dict[str, type[PodRef | ServiceAccountRef]] = {"pod": PodRef, "serviceaccount": ServiceAccountRef}
-    plain: dict[str, type[NodeRef | NamespaceRef]] = {"node": NodeRef, "namespace": NamespaceRef}
-    form = "NAMESPACE/NAME" if kind in namespaced else "NAME"
-    try:
-        if kind in namespaced:
-            return namespaced[kind].parse({"cluster": cluster.dump(), "namespace": namespace, "name": name})
-        if kind in plain and not namespace:
-            return plain[kind].parse({"cluster": cluster.dump(), "name": name})
-    except ValidationError:
-        pass
-    msg = f"{text[:300]!r} does not name a {kind}"
-    raise UsageError(msg, did="nothing was changed", hint=f"a {kind} is given as {form}")
-
-
-def _of_finding(finding: Finding) -> tuple[ClusterRef, TargetRef]:
+def _cluster_of(finding: Finding) -> ClusterRef:
     if finding.cluster is None:
         msg = f"the finding {finding.type} names no cluster"
         raise Refused(msg, hint="irkit works on EKS findings; contain a pod by name: irkit contain pod NAMESPACE/NAME")
+    return finding.cluster
+
+
+def _about(
+    book: _Book, finding: Finding, preset: Mapping[str, Json], given: dict[str, str]
+) -> tuple[str, TargetRef]:  # fmt: skip
+    """The input and the object that a finding's case is about: what the route passes on, else the finding's target.
+
+    Where neither fits what the playbook is about, it can be typed.
+    """
+    assert finding.cluster is not None  # noqa: S101 -- asked before
+    first = book.first
+    if first is not None and isinstance(value := preset.get(first.name), dict):
+        found = REFERENCES[first.type].parse(value)
+        if isinstance(found, TargetRef):
+            return first.name, found
+    fits = finding.target is not None and first is not None and isinstance(finding.target, REFERENCES[first.type])
+    if first is not None and first.name in given and not fits:
+        return first.name, parse_target(first.type, given.pop(first.name), finding.cluster)
     if finding.target is None:
         msg = f"the finding {finding.type} names no pod or node of {finding.cluster}"
         raise Refused(msg, hint="contain a pod by name: irkit contain pod NAMESPACE/NAME")
-    return finding.cluster, finding.target
+    return book.takes(finding.target), finding.target
 
 
 def _routed(own: Context, received: Received) -> tuple[str, dict[str, Json]]:
@@ -157,28 +211,6 @@ def _configured(own: Context, playbook: Playbook) -> dict[str, Json]:
     return {name: value for name, value in own.settings.inputs.items() if name in declared}
 
 
-def _inputs(playbook: Playbook, given: Sequence[str], cluster: ClusterRef, target: TargetRef) -> dict[str, Json]:
-    """The playbook's inputs: the target where its type fits first, then what was typed. Raises UsageError."""
-    typed = {"pod": PodRef, "node": NodeRef}
-    values: dict[str, Json] = {}
-    for one in playbook.inputs:
-        if one.type in typed and isinstance(target, typed[one.type]):
-            values[one.name] = target.dump()
-            break
-    else:
-        msg = f"playbook {playbook.name} takes no {type(target).__name__.removesuffix('Ref').lower()}"
-        raise UsageError(msg, did="nothing was changed", hint="irkit playbook list")
-    known = {one.name: one for one in playbook.inputs}
-    for text in given:
-        key, value = _split(text)
-        if key not in known:
-            msg = f"playbook {playbook.name} has no input {key[:60]}"
-            names = ", ".join(sorted(known))
-            raise UsageError(msg, did="nothing was changed", hint=f"its inputs: {names}")
-        values[key] = _value(known[key], value, cluster)
-    return values
-
-
 def _split(text: str) -> tuple[str, str]:
     key, equals, value = text.partition("=")
     if not equals or not key:
@@ -187,14 +219,19 @@ def _split(text: str) -> tuple[str, str]:
     return key, value
 
 
-def _value(one: Input, text: str, cluster: ClusterRef) -> Json:
+def _value(own: Context, one: Input, text: str, cluster: ClusterRef) -> Json:
     if one.type == "text":
         return text
     if one.type == "integer" and _INTEGER.match(text):
         return int(text)
     if one.type == "boolean" and text in {"true", "false"}:
         return text == "true"
-    if one.type in {"pod", "node", "namespace", "serviceaccount"}:
-        return parse_target(one.type, text, cluster).dump()
+    if one.type in REFERENCES:
+        return _pinned(own, parse_reference(one.type, text, cluster))
     msg = f"-i {one.name}: {text[:80]!r} is no {one.type}"
     raise UsageError(msg, did="nothing was changed", hint="booleans are true or false")
+
+
+def _pinned(own: Context, found: Model) -> Json:
+    """A reference beside the target, looked up too: actions write to nothing that is not pinned."""
+    return own.app.resolve(found).dump() if isinstance(found, TargetRef) else found.dump()

@@ -28,6 +28,10 @@ def register(app: typer.Typer) -> None:
     app.command()(plan)
     contain = typer.Typer(help="Contain something by name, without a finding.", no_args_is_help=True)
     contain.command("pod")(contain_pod)
+    contain.command("node")(contain_node)
+    contain.command("serviceaccount")(contain_serviceaccount)
+    contain.command("image")(contain_image)
+    contain.command("workload")(contain_workload)
     app.add_typer(contain, name="contain", rich_help_panel=None)
 
 
@@ -55,11 +59,60 @@ def contain_pod(
     inputs: Inputs = None,
 ) -> int:
     """Contain one pod."""
-    from irkit.cli.asking import ask_for_pod  # noqa: PLC0415 -- start-up time of --help
+    return _contain(context.obj, "pod", pod, playbook, inputs, yes=yes)
 
-    own: Context = context.obj
+
+def contain_node(
+    context: typer.Context,
+    node: Annotated[str, typer.Argument(help="NAME")],
+    yes: Yes = False,
+    playbook: Book = "node-suspect",
+    inputs: Inputs = None,
+) -> int:
+    """Close a node to new pods, keep it, and cut off the pods on it."""
+    return _contain(context.obj, "node", node, playbook, inputs, yes=yes)
+
+
+def contain_serviceaccount(
+    context: typer.Context,
+    account: Annotated[str, typer.Argument(help="NAMESPACE/NAME")],
+    yes: Yes = False,
+    playbook: Book = "compromised-serviceaccount",
+    inputs: Inputs = None,
+) -> int:
+    """Take the rights of a service account, and cut off its pods."""
+    return _contain(context.obj, "serviceaccount", account, playbook, inputs, yes=yes)
+
+
+def contain_image(
+    context: typer.Context,
+    image: Annotated[str, typer.Argument(help="sha256:DIGEST, or a name as pods have it.")],
+    yes: Yes = False,
+    playbook: Book = "malicious-image",
+    inputs: Inputs = None,
+) -> int:
+    """Let no new pod start from an image, and cut off those that run it."""
+    return _contain(context.obj, "image", image, playbook, inputs, yes=yes)
+
+
+def contain_workload(
+    context: typer.Context,
+    workload: Annotated[str, typer.Argument(help="KIND/NAMESPACE/NAME, such as deployment/shop/web")],
+    yes: Yes = False,
+    playbook: Book = "exposed-dashboard",
+    inputs: Inputs = None,
+) -> int:
+    """Cut off every pod of a workload."""
+    return _contain(context.obj, "workload", workload, playbook, inputs, yes=yes)
+
+
+def _contain(  # noqa: PLR0913 -- what was typed
+    own: Context, kind: str, name: str, playbook: str, inputs: list[str] | None, *, yes: bool
+) -> int:
+    from irkit.cli.asking import ask_for_target  # noqa: PLC0415 -- start-up time of --help
+
     require(own)
-    return _go(own, ask_for_pod(own, pod, playbook, inputs or []), yes=yes)
+    return _go(own, ask_for_target(own, kind, name, playbook, inputs or []), yes=yes)
 
 
 def plan(  # noqa: PLR0913, PLR0917 -- typer takes options as parameters

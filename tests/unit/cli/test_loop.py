@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from irkit.app.runs import Ticket
 from irkit.cli import lab
-from irkit.cli.asking import parse_target
 from irkit.cli.context import Context
 from irkit.cli.loop import _interruptible
+from irkit.cli.named import parse_target
 from irkit.errors import UsageError
 from irkit.model.refs import ClusterRef, NodeRef, PodRef
 
