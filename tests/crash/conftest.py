@@ -7,6 +7,7 @@ import pytest
 
 from irkit.intake import read_finding
 from irkit.lab import process
+from irkit.lab.behaviour import TOOLS
 from irkit.lab.drills import load
 from irkit.playbook import shipped
 from tests.crash.harness import Scene
@@ -55,4 +56,4 @@ def whole(lab: process.LabInfo, tmp_path: Path) -> Iterator[Scene]:
         raw = load("compromised-pod").finding.read_bytes()
         finding = read_finding(raw, source_name="finding.json")
         playbook = shipped.load("compromised-pod")[0]
-        yield Scene(lab, control, tmp_path / "state", playbook, finding=finding, raw=raw)
+        yield Scene(lab, control, tmp_path / "state", playbook, finding=finding, raw=raw, inputs={"tools_image": TOOLS})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sys
@@ -21,10 +20,12 @@ from irkit.journal.state import CaseState
 from irkit.journal.store import read_journal
 from irkit.lab.process import LabInfo
 from irkit.lab.remote import LabControl
+from irkit.model.base import Json
 from irkit.model.findings import Finding
 from irkit.model.ports import Kube, World
 from irkit.model.refs import ClusterRef, PodRef
 from tests.crash.points import PointedEvidence, PointedTransport, Points, journal_class
+from tests.support.timeless import timeless
 
 ASKED = "2026-11-21T03:00:00.000000Z"
 CASE = "IR-20261121-test"
@@ -43,6 +44,7 @@ class Scene:
     finding: Finding | None = None
     raw: bytes | None = None
     asked: str = ASKED
+    inputs: dict[str, Json] = field(default_factory=dict)
     target: PodRef = field(init=False)
 
     def reset(self, state: Path) -> None:
@@ -81,7 +83,8 @@ class Scene:
     def respond(self, app: App) -> bool:
         """The main job, as every caller does it. Whether the run ended."""
         pod = self.target
-        ask = Ask(pod, self.playbook, "test.yaml", {"pod": pod.dump()}, self.asked, self.finding, self.raw)
+        given = {"pod": pod.dump(), **self.inputs}
+        ask = Ask(pod, self.playbook, "test.yaml", given, self.asked, self.finding, self.raw)
         return advance(app, app.open_run(ask))
 
     def undo(self, app: App) -> bool:
@@ -163,14 +166,13 @@ VOLATILE = ("uid", "resourceVersion", "managedFields", "creationTimestamp", "gen
 
 def world_of(control: LabControl) -> dict[str, Any]:
     """The whole world by object, without what differs between two equal runs."""
+    control.settle()
     found = {}
-    for doc in json.loads(json.dumps(control.dump())):
+    for doc in timeless(control.dump()):
         metadata = doc["metadata"]
         name = f"{doc['kind']} {metadata.get('namespace', '')}/{metadata['name']}"
         for key in VOLATILE:
             metadata.pop(key, None)
-        for taint in doc.get("spec", {}).get("taints", []):
-            taint.pop("timeAdded", None)
         for key in ("labels", "annotations"):
             if not metadata.get(key):  # the real API drops empty maps when it writes
                 metadata.pop(key, None)

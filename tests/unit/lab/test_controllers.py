@@ -11,19 +11,10 @@ import pytest
 from irkit.lab.behaviour import Behaviour
 from irkit.lab.control import ControlPlane
 from irkit.lab.server import LabServer
+from tests.support.timeless import timeless
 from tests.support.worlds import World
 
 Doc = dict[str, Any]
-TIMES = {
-    "creationTimestamp", "lastTransitionTime", "startTime", "startedAt", "finishedAt", "time", "timeAdded",
-    "deletionTimestamp", "completionTime", "lastProbeTime",
-}  # fmt: skip
-
-
-def timeless(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: timeless(item) for key, item in value.items() if key not in TIMES}
-    return [timeless(item) for item in value] if isinstance(value, list) else value
 
 
 def pods(control: ControlPlane, prefix: str = "web-") -> list[Doc]:
