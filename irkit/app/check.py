@@ -12,7 +12,7 @@ from typing import Literal
 from irkit import __version__
 from irkit.app.newcomers import Newcomer, newcomers
 from irkit.app.runs import App
-from irkit.engine.decide import Unit, units
+from irkit.engine.decide import Unit, crowd, units
 from irkit.engine.look import Blocked, Broken, Looked, Task, look, prepare
 from irkit.errors import Refused
 from irkit.journal.blobs import Blobs
@@ -112,7 +112,7 @@ def check(app: App, case: str) -> Checkup:
         return Checkup(case, app.parts.clock(), ())
     _same(app, state)
     kept, never, undone = _steps(app, state)
-    reader = CheckReader(app, case, len(kept))
+    reader = CheckReader(app, case, crowd(one.unit for one in kept))
     with ThreadPoolExecutor(WORKERS, thread_name_prefix="irkit") as pool:
         seen = list(pool.map(lambda one: look(one.task, reader, app.limits), kept))
     steps = [_judged(one, found) for one, found in zip(kept, seen, strict=True)]

@@ -144,7 +144,8 @@ def preview(app: App, ask: Ask) -> Preview:
         id="r0", mode="apply", name=playbook.name, playbook="", checked="", inputs=inputs, who=app.who,
         actions={}, opened=ask.asked, asked=ask.asked, undoes=(),
     )  # fmt: skip
-    reader = PreviewReader(app, case, len(playbook.steps))
+    fleet = any(step.for_each is not None for step in playbook.steps)
+    reader = PreviewReader(app, case, app.limits.max_targets if fleet else 1)
     steps: list[PlannedStep] = []
     stopped: dict[str, str] = {}
     for step in playbook.steps:

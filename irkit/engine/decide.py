@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from irkit.journal.state import RunState, StepState
@@ -56,6 +57,14 @@ class Finish:
 
 Command = Expand | Turn | End | Finish
 _FAILED = frozenset({"failed", "refused", "skipped"})
+
+
+def crowd(looking: Iterable[Unit]) -> int:
+    """How many of them are children of one step: those look at the same kind of thing, and one LIST serves them all.
+
+    Steps that differ look at different things; a LIST for each would cost more than their GETs, and needs more rights.
+    """
+    return max(Counter(unit.step.id for unit in looking).values(), default=0)
 
 
 def units(playbook: Playbook, run: RunState) -> list[Unit]:

@@ -15,7 +15,7 @@ from typing import Literal
 
 from irkit import __version__
 from irkit.actions.catalog import Catalog
-from irkit.engine.decide import Command, End, Expand, Finish, Turn, Unit, decide, next_look, outputs, units
+from irkit.engine.decide import Command, End, Expand, Finish, Turn, Unit, crowd, decide, next_look, outputs, units
 from irkit.engine.guard import Limits
 from irkit.engine.inbox import Inbox, ingest
 from irkit.engine.locks import Locks
@@ -188,7 +188,7 @@ class Engine:
         if bodies:
             self.append(*bodies)
         if wave:
-            reader = self.setting.world.reader(len(wave))
+            reader = self.setting.world.reader(crowd(job.unit for job in wave))
             for job in wave:
                 self._flight[self._pool.submit(look, job.task, reader, self.setting.limits)] = job
         return bool(bodies or wave)
@@ -346,7 +346,7 @@ class Engine:
     def _finish(self, playbook: Playbook, run: RunState) -> None:
         """Look once more at every step, then close the run: others revert in minutes."""
         every = units(playbook, run)
-        reader = self.setting.world.reader(len(every))
+        reader = self.setting.world.reader(crowd(every))
         looks: dict[Future[Looked | Blocked | Broken], Unit] = {}
         for unit in every:
             task = prepare(unit, playbook, self.state, run, self.setting.catalog)

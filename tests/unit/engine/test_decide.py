@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from irkit.engine.decide import MAX_FAILURES, End, Expand, Finish, Turn, decide, outputs, units
+from irkit.engine.decide import MAX_FAILURES, End, Expand, Finish, Turn, Unit, crowd, decide, outputs, units
 from irkit.journal.state import CaseState
 from irkit.model import records as r
 from irkit.model.plans import Verdict
@@ -158,3 +158,11 @@ def test_an_empty_for_each_has_ended() -> None:
     each = step("mark", for_each=Expr(expr=("inputs", "pods")))
     run = begun(r.StepExpanded(run="r1", step="mark", items=(), children=())).runs["r1"]
     assert ["Turn:after"] == names(decide(book(each, step("after", "mark")), run, START))
+
+
+def test_a_crowd_are_children_of_one_step() -> None:
+    """Nine steps that look at nine things are no crowd: they would LIST what they may only GET."""
+    one, other = step("a"), step("b")
+    assert 0 == crowd([])
+    assert 1 == crowd([Unit("a", one), Unit("b", other)])
+    assert 2 == crowd([Unit("a[1]", one), Unit("b", other), Unit("a[2]", one)])
