@@ -13,7 +13,7 @@ _NAME = 16
 
 def action_lines(spec: ActionSpec) -> list[Line]:
     """The screen."""
-    lines: list[Line] = [[Span(spec.id, "bold"), f"  {spec.title}"], [""]]
+    lines: list[Line] = [*hanging(f"{spec.id}  ", spec.title), [""]]
     for label, text in summary_rows(spec):
         lines.extend(field(label, plain(text)))
     lines.extend(_rows("Takes", [_taken(row) for row in field_rows(spec.params, inputs=True)]))

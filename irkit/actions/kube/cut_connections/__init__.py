@@ -85,9 +85,7 @@ class CutConnections(Defaults):
         if facts.presence != "here":
             return absent(pod, facts.presence)
         if not p.image:
-            why = (
-                "no image of irkit's tools is configured (tools.image in irkit.yaml): established connections may live"
-            )
+            why = "established connections may live: no image of irkit's tools is configured (inputs: tools_image)"
             return Settled("nothing was cut", Verdict.unproven(why))
         if facts.host_network or not facts.node:
             where = "in its node's network: its connections are the node's" if facts.node else "on no node yet"

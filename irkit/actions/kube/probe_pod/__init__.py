@@ -66,6 +66,8 @@ class ProbePod(Defaults):
             *access(PODS, "create", "delete"),
             Access(plane="evidence", group="", resource="artefacts", verb="create"),
         ),
+        wide=access(SERVICES, "get"),
+        optional=access(SERVICES, "get"),  # the API server's own is one more control, if it may be read
         risk="reversible",
         example="pod: ${inputs.pod}\nimage: registry.example/irkit-tools:1",
     )
@@ -101,7 +103,7 @@ class ProbePod(Defaults):
         if facts.presence != "here":
             return absent(pod, facts.presence)
         if not p.image:
-            why = "no image of irkit's tools is configured (tools.image in irkit.yaml), so nobody could try"
+            why = "no image of irkit's tools is configured (inputs: tools_image in irkit.yaml), so nobody could try"
             return Settled(f"{pod} was not probed", Verdict.unproven(why))
         if facts.host_network:
             why = f"{pod} is in its node's network: its connections are the node's"

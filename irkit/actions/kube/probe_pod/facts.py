@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from irkit.actions.kube.objects import NAME_LIMIT, Presence, find
 from irkit.actions.kube.pods import endpoints, is_ip, join, may_forge, port_of, ready, serving
 from irkit.actions.kube.proofs import EGRESS, INGRESS, Report, circumstances, kept_report, probe_key, report_bytes
 from irkit.actions.kube.tools import Place, Run, find_runs
+from irkit.errors import Denied
 from irkit.model.base import Json
 from irkit.model.effects import Mark
 from irkit.model.kube import CASE_LABEL, NETWORK_POLICIES, PODS, SERVICES
@@ -103,14 +105,15 @@ def _with_report(facts: Facts, p: Params, mark: Mark, reader: Reader) -> Facts:
 
 def _controls(kube: KubeReader, p: Params, targets: tuple[str, ...]) -> tuple[str, ...]:
     """Siblings on the pod's own ports, and the API server's Service: any pod may call that."""
-    ports = {port_of(one) for one in targets}
+    ports, service = {port_of(one) for one in targets}, None
     found: list[str] = []
     for ref in p.controls[:_CONTROLS]:
         presence, doc = find(kube, PODS, ref)
         if presence != "here" or doc is None or CASE_LABEL in doc.labels("metadata", "labels") or not ready(doc):
             continue
         found += [one for one in endpoints(doc, ports) if port_of(one) in ports]
-    service = kube.get(SERVICES, "kubernetes", "default")
+    with suppress(Denied):
+        service = kube.get(SERVICES, "kubernetes", "default")
     if service is not None:
         ip = service.text("spec", "clusterIP", default="", limit=64)
         found += [join(ip, port.integer("port")) for port in service.each("spec", "ports") if is_ip(ip)]
