@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         elif item.path.is_relative_to(HERE / "crash"):
             all_pairs = item.get_closest_marker("crash_all") is not None
             item.add_marker(pytest.mark.timeout(0 if all_pairs else CRASH_SECONDS * patience()))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Tests on the machine's cluster let those of other runs finish that change the whole of it."""
+    if item.get_closest_marker("cluster") is None or os.environ.get("IRKIT_TEST_CONTEXT"):
+        return (yield)
+    from tests.cluster.turns import TURNS  # noqa: PLC0415 - only where there is a cluster
+
+    with TURNS.shared():
+        return (yield)
 
 
 class OffTheMachine(BaseException):

@@ -14,6 +14,7 @@ and two nodes in seconds. Nothing is pulled from an image registry and no contai
     teardown   takes away what outlives the processes: shims, mounts, cgroups, chains
     api        a bare JSON client, sharing no code with irkit's
     live       `Cluster`, what tests hold
+    turns      tests that change the whole cluster wait for each other
     probe      a program that opens connections from inside a pod's network namespace
 
 What is about irkit itself does not belong here, except in test files.

@@ -21,6 +21,7 @@ from tests.cluster.cluster import enforcement, restart
 from tests.cluster.layout import USERS, Layout, Settings
 from tests.cluster.node import agent_status
 from tests.cluster.processes import Processes, until
+from tests.cluster.turns import TURNS
 
 MANAGER = "irkit-cluster-tests"
 NOT_OURS = "only the harness's own cluster has this"
@@ -312,20 +313,20 @@ class Cluster:
 
     def settle(self) -> None:
         """Wait until the policy agents' rules are made from every pod, namespace and policy that is there now."""
-        wanted = {_path(one): one for kind in ("Namespace", "Pod", "NetworkPolicy") for one in self.list_of(kind)}
-        policies = {path for path, one in wanted.items() if one["kind"] == "NetworkPolicy"}
-        wanted = {path: one for path, one in wanted.items() if one["kind"] != "Pod" or pods.on_pod_network(one)}
-
-        def applied(file: Path) -> bool:
-            if not file.exists():
-                return False
-            versions = {path: int(version) for path, version in json.loads(file.read_text()).items()}
-            return {path for path in versions if path.startswith("NetworkPolicy/")} <= policies and all(
-                versions.get(path, 0) >= int(one["metadata"]["resourceVersion"]) for path, one in wanted.items()
-            )
-
         for one in self.own.nodes(self.settings):
-            self.until(f"the policies on {one.name}", partial(applied, agent_status(one)), 10)
+            self.until(f"the policies on {one.name}", partial(self._is_applied, agent_status(one)), 10)
+
+    def _is_applied(self, file: Path) -> bool:
+        """Whether an agent's report names what is there now, in these versions or later ones."""
+        there = {_path(one): one for kind in ("Namespace", "Pod", "NetworkPolicy") for one in self.list_of(kind)}
+        wanted = {path: one for path, one in there.items() if one["kind"] != "Pod" or pods.on_pod_network(one)}
+        if not file.exists():
+            return False
+        applied = {path: int(version) for path, version in json.loads(file.read_text()).items()}
+        policies = {path for path in applied if path.startswith("NetworkPolicy/")}
+        return policies <= there.keys() and all(
+            applied.get(path, 0) >= int(one["metadata"]["resourceVersion"]) for path, one in wanted.items()
+        )
 
     def hold(self, client: Json, server: Json, port: int = pods.ECHO) -> pods.Flow:
         """A connection that lasts, between two pods; a context manager, whose `state()` tries it."""
@@ -342,9 +343,22 @@ class Cluster:
         *,
         agent: bool = True,
     ) -> Iterator[None]:
-        """Other policy agents for a while; `agent=False` stores policies and enforces none."""
-        with enforcement(self.own, self.settings.but(established=established, refuse=refuse, agent=agent)):
+        """Other policy agents for a while, alone on the cluster; `agent=False` stores policies and enforces none."""
+        with (
+            TURNS.alone(),
+            enforcement(self.own, self.settings.but(established=established, refuse=refuse, agent=agent)),
+        ):
             yield
+
+    @contextmanager
+    def cordoned(self, node: str) -> Iterator[None]:
+        """With one node that takes no new pods, alone on the cluster."""
+        with TURNS.alone():
+            self.patch("Node", node, {"spec": {"unschedulable": True}})
+            try:
+                yield
+            finally:
+                self.patch("Node", node, {"spec": {"unschedulable": None}})
 
     def expire_pages(self) -> None:
         """Have etcd forget what was before now, so that a list that is being paged through cannot be gone on with."""
@@ -370,11 +384,13 @@ class Cluster:
 
     @contextmanager
     def api_server_down(self) -> Iterator[None]:
-        self.stop_api_server()
-        try:
-            yield
-        finally:
-            self.start_api_server()
+        """Without an API server for a while, alone on the cluster."""
+        with TURNS.alone():
+            self.stop_api_server()
+            try:
+                yield
+            finally:
+                self.start_api_server()
 
 
 def is_ready(pod: Mapping[str, Any]) -> bool:

@@ -134,12 +134,9 @@ def test_a_replacement_runs_on_the_other_node_when_one_is_cordoned(harness: Clus
     harness.apply(deployment("web", 1), namespace=namespace)
     (first,) = harness.ready(namespace, 1, app="web")
     home = first["spec"]["nodeName"]
-    try:
-        harness.patch("Node", home, {"spec": {"unschedulable": True}})
+    with harness.cordoned(home):
         harness.patch("Pod", first["metadata"]["name"], {"metadata": {"labels": {"app": "released"}}}, namespace)
         (second,) = harness.ready(namespace, 1, app="web")
-    finally:
-        harness.patch("Node", home, {"spec": {"unschedulable": None}})
     (released,) = harness.ready(namespace, 1, app="released")
     assert released["metadata"]["uid"] == first["metadata"]["uid"]
     assert released["metadata"].get("ownerReferences") is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -169,3 +170,56 @@ def test_without_a_cluster_status_says_so(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.cluster", "status"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (1, "cluster: down\n", "")
+
+
+def test_what_changes_the_whole_cluster_waits_for_other_runs_but_not_for_its_own(tmp_path: Path) -> None:
+    program = """
+import sys
+from tests.cluster.turns import TURNS
+with TURNS.shared():
+    print("shared", flush=True)
+    sys.stdin.readline()
+    with TURNS.alone(), TURNS.alone():
+        print("alone", flush=True)
+        sys.stdin.readline()
+    print("shared again", flush=True)
+    sys.stdin.readline()
+"""
+    environment = os.environ | {"IRKIT_CLUSTER_CACHE": str(tmp_path), "PYTHONPATH": str(HERE.parents[1])}
+    command = [sys.executable, "-c", program]
+    pipe = subprocess.PIPE
+
+    def run() -> subprocess.Popen[str]:
+        return subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment)
+
+    with run() as one, run() as two:
+        assert (said(one), said(two)) == ("shared", "shared")
+        go_on(one)
+        assert silent(one)  # waits for the other
+        go_on(two)  # whoever waits has given up its share, so that they do not wait for each other
+        first, second = (one, two) if not silent(one) else (two, one)
+        assert said(first) == "alone"
+        assert silent(second)
+        go_on(first)
+        assert said(first) == "shared again"
+        assert silent(second)
+        go_on(first)  # and ends
+        assert said(second) == "alone"
+        go_on(second)
+        assert said(second) == "shared again"
+
+
+def silent(process: subprocess.Popen[str]) -> bool:
+    assert process.stdout is not None
+    return select.select([process.stdout], [], [], 0.5)[0] == []
+
+
+def said(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+def go_on(process: subprocess.Popen[str]) -> None:
+    assert process.stdin is not None
+    process.stdin.write("\n")
+    process.stdin.flush()
