@@ -13,10 +13,20 @@ from irkit.playbook import lint, load_playbook, shipped
 from irkit.playbook.yamltree import MAX_BYTES
 
 CATALOG = Catalog.builtin()
+ALL = f"shipped: {', '.join(shipped.names())}"
+TOOLS = {
+    "tools_image": ("text", ""),
+    "tools_namespace": ("text", ""),
+    "tools_helper": ("boolean", True),
+}
+"""What every shipped playbook takes alike, and irkit.yaml may say once."""
 
 
 def test_the_shipped_names_are_those_of_playbooks() -> None:
-    assert shipped.names() == ("compromised-pod",)
+    assert shipped.names() == (
+        "compromised-pod", "compromised-serviceaccount", "exposed-dashboard", "malicious-image", "node-suspect",
+        "suspicious-exec",
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("name", shipped.names())
@@ -54,11 +64,11 @@ def test_no_more_of_a_file_is_read_than_it_takes_to_refuse_it(tmp_path: Path) ->
     ("name", "hint"),
     [
         ("compromised-pdo", "did you mean `compromised-pod`?"),
-        ("zzz", "shipped: compromised-pod"),
-        (".", "shipped: compromised-pod"),
-        ("a\0b", "shipped: compromised-pod"),
-        ("x" * 5000, "shipped: compromised-pod"),
-        ("", "shipped: compromised-pod"),
+        ("zzz", ALL),
+        (".", ALL),
+        ("a\0b", ALL),
+        ("x" * 5000, ALL),
+        ("", ALL),
     ],
 )
 def test_what_is_no_playbook_is_told_with_what_there_is(name: str, hint: str) -> None:
@@ -68,16 +78,69 @@ def test_what_is_no_playbook_is_told_with_what_there_is(name: str, hint: str) ->
     assert len(caught.value.message) < 160
 
 
+# -- all of them -------------------------------------------------------------------------------------
+
+
+def ancestors(playbook: Playbook, step: Step) -> set[str]:
+    return {found for need in step.needs for found in {need, *ancestors(playbook, playbook.step(need))}}
+
+
+@pytest.fixture(name="one", params=shipped.names())
+def _one(request: pytest.FixtureRequest) -> Playbook:
+    return load_playbook(*shipped.load(request.param), CATALOG)
+
+
+def test_each_takes_the_tools_alike(one: Playbook) -> None:
+    found = {each.name: (each.type, each.default) for each in one.inputs if each.name in TOOLS}
+    wanted = dict(TOOLS)
+    if one.name == "node-suspect":
+        wanted["tools_helper"] = ("boolean", False)  # a privileged pod is no gift for a node that may be theirs
+    assert found == wanted
+
+
+def test_no_containment_waits_for_a_capture_or_for_something_that_may_stop_it(one: Playbook) -> None:
+    """But for what finds the pods; and a drain is no containment."""
+    for step in one.steps:
+        if CATALOG.need(step.uses).spec.purpose != "contain":
+            continue
+        before = [one.step(name) for name in ancestors(one, step)]
+        assert not [each for each in before if CATALOG.need(each.uses).spec.purpose == "capture"]
+        stopping = {each.uses.partition("_")[0] for each in before if each.on_failure == "stop"}
+        assert stopping <= {"kube.scope", "kube.isolate"}
+
+
+def test_each_pod_is_exported_before_it_is_changed_and_not_for_long(one: Playbook) -> None:
+    (baseline,) = (step for step in one.steps if step.uses == "kube.export_objects")
+    assert baseline.timeout <= 20
+    assert baseline.on_failure == "continue"
+    on_pods = [step for step in one.steps if "pod" in step.arguments and CATALOG.need(step.uses).spec.risk != "none"]
+    assert on_pods
+    assert all("baseline" in ancestors(one, step) for step in on_pods)
+
+
+def test_what_does_not_come_back_waits_for_a_person(one: Playbook) -> None:
+    for step in one.steps:
+        spec = CATALOG.need(step.uses).spec
+        if spec.destroys or spec.risk == "destructive":
+            assert step.approval != "never"
+            assert step.timeout >= 3600  # a person needs longer than a step
+
+
+def test_one_of_many_that_fails_holds_no_other_up(one: Playbook) -> None:
+    assert [step.id for step in one.steps if step.for_each and step.on_failure != "continue"] == []
+
+
+def test_each_has_a_runbook(one: Playbook) -> None:
+    text = (shipped.folder().parent / "runbooks" / f"{one.name}.md").read_text("utf-8")
+    assert f"(../playbooks/{one.name}.yaml)" in text
+
+
 # -- compromised-pod ---------------------------------------------------------------------------------
 
 
 @pytest.fixture(name="playbook")
 def _playbook() -> Playbook:
     return load_playbook(*shipped.load("compromised-pod"), CATALOG)
-
-
-def ancestors(playbook: Playbook, step: Step) -> set[str]:
-    return {found for need in step.needs for found in {need, *ancestors(playbook, playbook.step(need))}}
 
 
 def test_only_the_state_before_and_the_label_come_before_isolation(playbook: Playbook) -> None:
