@@ -56,7 +56,7 @@ drill: $(VENV)/.irkit  ## one whole incident in the embedded lab: respond, verif
 	@$(BIN)/irkit drill run compromised-pod
 
 test: dev  ## everything that needs no cluster
-	@$(BIN)/pytest -n $(WORKERS) $(PYTEST_ARGS)
+	@$(BIN)/pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
 
 crash-all: dev  ## every pair of crash points; `make test` takes single points and a sample of pairs
 	@$(BIN)/pytest -n $(WORKERS) -m crash_all tests/crash $(PYTEST_ARGS)

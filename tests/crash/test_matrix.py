@@ -56,9 +56,13 @@ def violated(scene: Scene, folder: Path, wanted: Outcome, points: Sequence[str])
     return found + after_resume(scene, wanted, lives)
 
 
-def matrix(scene: Scene, folder: Path) -> Iterator[tuple[str, list[str]]]:
+SHARES = [("two", 0, 1), *(("whole", share, 4) for share in range(4))]
+"""The points of a scene in so many equal shares: workers take them side by side."""
+
+
+def matrix(scene: Scene, folder: Path, share: int = 0, of: int = 1) -> Iterator[tuple[str, list[str]]]:
     points, wanted = uninterrupted(scene, folder)
-    for point in points:
+    for point in points[share::of]:
         yield point, violated(scene, folder, wanted, [point])
 
 
@@ -74,10 +78,10 @@ POINTS_OF_TWO = 46
 POINTS_OF_WHOLE = 235
 
 
-@pytest.mark.parametrize("name", ["two", "whole"])
-def test_every_single_crash(name: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "share", "of"), SHARES)
+def test_every_single_crash(name: str, share: int, of: int, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     scene: Scene = request.getfixturevalue(name)
-    assert [] == [(point, broken) for point, broken in matrix(scene, tmp_path / "state") if broken]
+    assert [] == [(point, broken) for point, broken in matrix(scene, tmp_path / "state", share, of) if broken]
 
 
 def seconds(scene: Scene, folder: Path, first: str) -> list[str]:
@@ -185,13 +189,15 @@ def test_a_broken_engine_is_caught_by_name(engine: type[Engine], invariant: str,
 # -- undo ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["two", "whole"])
-def test_undo_from_every_crash_brings_the_world_back(name: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "share", "of"), SHARES)
+def test_undo_from_every_crash_brings_the_world_back(
+    name: str, share: int, of: int, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
     scene: Scene = request.getfixturevalue(name)
     folder = tmp_path / "state"
     points, _ = uninterrupted(scene, folder)
     wrong = []
-    for point in points:
+    for point in points[share::of]:
         fresh(scene, folder)
         before = world_of(scene.control)
         scene.child(scene.respond, point)
