@@ -24,6 +24,7 @@ from tests.cluster.processes import Processes, until
 from tests.cluster.turns import TURNS
 
 MANAGER = "irkit-cluster-tests"
+RETRANSMIT = 2.0  # seconds: a lost first segment is sent again after one
 NOT_OURS = "only the harness's own cluster has this"
 NOT_DUMPED = {"Event", "Lease"}  # they change by themselves, all the time
 
@@ -303,11 +304,11 @@ class Cluster:
             raise NoCluster(NOT_OURS)
         return pods.netns_of(str(pod["metadata"]["uid"]))
 
-    def connect_from(self, pod: Json, address: str, port: int = pods.PORT, timeout: float = 1.0) -> str:
+    def connect_from(self, pod: Json, address: str, port: int = pods.PORT, timeout: float = RETRANSMIT) -> str:
         """How a new TCP connection from inside a pod ends: open, refused, timeout, unreachable."""
         return self.connect_all_from(pod, [(address, port)], timeout)[0]
 
-    def connect_all_from(self, pod: Json, ends: Sequence[tuple[str, int]], timeout: float = 1.0) -> list[str]:
+    def connect_all_from(self, pod: Json, ends: Sequence[tuple[str, int]], timeout: float = RETRANSMIT) -> list[str]:
         """The same for many at once, in their order."""
         return pods.connect(self.pod_netns(pod), ends, timeout)
 
