@@ -155,10 +155,14 @@ def _show_plan(own: Context, ask: Ask, *, diff: bool = False) -> int:
 
 
 def _status(found: Preview) -> int:
-    """3 where a guard refuses or a permission is missing, 75 where a step cannot be looked at, else 0."""
+    """3 where a guard refuses or a permission is missing, 75 where a step cannot be looked at, else 0.
+
+    A step that may fail, and for which a permission is missing, is no reason to wait for better times.
+    """
     if found.refused or found.blocking:
         return 3
-    return 75 if any(step.kind == "blocked" for step in found.steps) else 0
+    known = {step for one in found.missing if one.grant.optional for step in one.grant.steps}
+    return 75 if any(step.kind == "blocked" and step.key.partition("[")[0] not in known for step in found.steps) else 0
 
 
 def _go(own: Context, ask: Ask, *, yes: bool) -> int:

@@ -114,14 +114,24 @@ POD_KINDS = [
     "Backdoor:Runtime/C&CActivity.B",
     "CryptoCurrency:Runtime/BitcoinTool.B",
     "PrivilegeEscalation:Runtime/RuncContainerEscape",
-    "Execution:Kubernetes/ExecInKubeSystemPod",
-    "Execution:Kubernetes/AnomalousBehavior.ExecInPod",
+    "Execution:Kubernetes/MaliciousFile",
     "Execution:Kubernetes/AnomalousBehavior.WorkloadDeployed",
     "PrivilegeEscalation:Kubernetes/AnomalousBehavior.WorkloadDeployed!PrivilegedContainer",
     "Persistence:Kubernetes/AnomalousBehavior.WorkloadDeployed!ContainerWithSensitiveMount",
     "PrivilegeEscalation:Kubernetes/PrivilegedContainer",
     "Persistence:Kubernetes/ContainerWithSensitiveMount",
 ]
+EXEC_KINDS = ["Execution:Kubernetes/ExecInKubeSystemPod", "Execution:Kubernetes/AnomalousBehavior.ExecInPod"]
+ACCOUNT_KINDS = [
+    "CredentialAccess:Kubernetes/MaliciousIPCaller",
+    "Discovery:Kubernetes/MaliciousIPCaller.Custom",
+    "Impact:Kubernetes/TorIPCaller",
+    "CredentialAccess:Kubernetes/AnomalousBehavior.SecretsAccessed",
+    "Discovery:Kubernetes/AnomalousBehavior.PermissionChecked",
+    "PrivilegeEscalation:Kubernetes/AnomalousBehavior.RoleCreated",
+    "PrivilegeEscalation:Kubernetes/AnomalousBehavior.RoleBindingCreated",
+]
+EXPOSED_KINDS = ["Policy:Kubernetes/ExposedDashboard", "Policy:Kubernetes/KubeflowDashboardExposed"]
 OTHER_KINDS = [
     "Discovery:Kubernetes/MaliciousIPCaller",
     "Policy:Kubernetes/AnonymousAccessGranted",
@@ -144,15 +154,62 @@ def test_findings_about_a_pod_go_to_the_pods_playbook(kind: str, form: Any) -> N
 
 
 @pytest.mark.parametrize("form", g.FORMS)
+@pytest.mark.parametrize("kind", EXEC_KINDS)
+def test_findings_about_a_pod_that_was_entered_go_to_a_playbook_of_their_own(kind: str, form: Any) -> None:
+    route, finding = received(form(g.finding(7, kind=kind)))
+
+    assert route is not None
+    assert route.playbook == "suspicious-exec"
+    assert route.arguments(finding) == {"pod": finding.target.dump()}
+
+
+def called_by(username: str, kind: str) -> Any:
+    value = g.finding(7, kind=kind)
+    value["Resource"]["KubernetesDetails"].setdefault("KubernetesUserDetails", {})["Username"] = username
+    return value
+
+
+@pytest.mark.parametrize("form", g.FORMS)
+@pytest.mark.parametrize("kind", ACCOUNT_KINDS)
+def test_findings_about_a_service_account_that_calls_go_to_its_playbook(kind: str, form: Any) -> None:
+    """The pod that they name is what was asked for, and not who asked."""
+    route, finding = received(form(called_by("system:serviceaccount:shop:web", kind)))
+
+    assert route is not None
+    assert route.playbook == "compromised-serviceaccount"
+    given: Any = route.arguments(finding)["service_account"]
+    assert (given["kind"], given["namespace"], given["name"]) == ("ServiceAccount", "shop", "web")
+
+
+@pytest.mark.parametrize("form", g.FORMS)
+@pytest.mark.parametrize("name", ["system:anonymous", "ana", "system:node:ip-10-0-3-17.ec2.internal"])
+@pytest.mark.parametrize("kind", ACCOUNT_KINDS)
+def test_the_same_by_anybody_else_goes_nowhere(kind: str, name: str, form: Any) -> None:
+    assert received(form(called_by(name, kind)))[0] is None
+
+
+@pytest.mark.parametrize("form", g.FORMS)
+@pytest.mark.parametrize("kind", EXPOSED_KINDS)
+def test_an_exposed_dashboard_goes_to_its_playbook_where_its_workload_is_named(kind: str, form: Any) -> None:
+    route, finding = received(form(g.finding(7, kind=kind, Type="deployments")))
+
+    assert route is not None
+    assert route.playbook == "exposed-dashboard"
+    assert route.arguments(finding) == {"workload": finding.target.dump()}
+    assert received(form(g.finding(7, kind=kind, Type="services")))[0] is None
+
+
+@pytest.mark.parametrize("form", g.FORMS)
 @pytest.mark.parametrize("kind", OTHER_KINDS)
 def test_other_findings_go_nowhere_even_if_they_name_a_pod(kind: str, form: Any) -> None:
     assert received(form(g.finding(7, kind=kind)))[0] is None
 
 
+@pytest.mark.parametrize("kind", [POD_KINDS[0], *EXEC_KINDS])
 @pytest.mark.parametrize("form", g.FORMS)
 @pytest.mark.parametrize("changes", [{"Type": "deployments"}, {"Type": ""}, {"Type": ..., "Name": ...}])
-def test_a_finding_about_no_pod_goes_nowhere(changes: dict[str, Any], form: Any) -> None:
-    assert received(form(g.finding(7, kind=POD_KINDS[0], **changes)))[0] is None
+def test_a_finding_about_no_pod_goes_nowhere(changes: dict[str, Any], form: Any, kind: str) -> None:
+    assert received(form(g.finding(7, kind=kind, **changes)))[0] is None
 
 
 def test_the_shipped_routes_give_their_playbooks_what_these_need() -> None:
