@@ -12,7 +12,7 @@ from irkit.engine.perform import Closed, Parked
 from irkit.lab.auth import DEFAULT, Rule
 from irkit.model.refs import ImageRef, ServiceAccountRef
 from tests.crash.harness import world_of
-from tests.e2e.plays import Play, by_step, cluster, make_probeable, passes, proven, why
+from tests.e2e.plays import Play, by_step, cluster, make_probeable, passes, proven, refusing, why
 from tests.e2e.stage import Stage, verdicts
 
 pytestmark = [pytest.mark.timeout(180), pytest.mark.e2e]
@@ -217,6 +217,36 @@ def test_an_image_is_blocked_and_what_runs_it_is_cut_off(stage: Stage, named: st
 
     play.undo(ticket.case)
     assert world_of(stage.control) == before
+
+
+def test_a_pod_that_no_policy_governs_is_named_and_holds_no_other_up(stage: Stage) -> None:
+    """It has its node's network: to leave it out would look like containment."""
+    found = stage.control.get("pods", stage.pods[0].name, "shop")
+    assert found is not None
+    meta = {"name": "outside", "namespace": "shop"}
+    spec = {"hostNetwork": True, "nodeName": found["spec"]["nodeName"], "containers": found["spec"]["containers"]}
+    stage.control.put({**found, "metadata": meta, "spec": spec, "status": {**found["status"], "podIP": "10.0.1.10"}})
+    outside = next(one for one in stage.pods if one.name == "outside")
+
+    _, end = bad(stage, f"sha256:{digest(stage, 'web:1')}").run()
+
+    assert isinstance(end, Closed)
+    found_out = verdicts(end.run)
+    assert found_out[f"isolate[{outside.uid}]"] == "refused"
+    assert "network" in end.run.steps[f"isolate[{outside.uid}]"].reason
+    assert [one for key, one in found_out.items() if key.startswith("isolate[")].count("proven") == 3
+
+
+def test_a_refusal_proves_nothing_where_nobody_knows_that_the_port_serves(stage: Stage) -> None:
+    """All its siblings are cut off as well, so that none can show what a living port looks like."""
+    refusing(stage, "reject")
+
+    _, end = bad(stage, f"sha256:{digest(stage, 'web:1')}").run()
+
+    assert isinstance(end, Closed)
+    assert by_step(end.run)["isolate"] == by_step(end.run)["probe"] == {"unproven"}
+    probed = next(key for key in end.run.steps if key.startswith("probe["))
+    assert "nothing is known to listen" in why(end.run, probed)
 
 
 def test_an_image_that_runs_nowhere_is_blocked_before_it_does(stage: Stage) -> None:
