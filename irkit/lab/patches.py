@@ -1,7 +1,7 @@
 """JSON Patch as the API server applies it.
 
-The server uses evanphx/json-patch v4, which differs from RFC 6902 in one point that callers can meet:
-`test` for null passes where the member is missing, as long as its parent is there.
+The server uses evanphx/json-patch v4, which differs from RFC 6902 in two points that callers can meet: `test` for null
+passes where the member is missing, and `replace` adds one that is missing, both as long as its parent is there.
 """
 
 from __future__ import annotations
@@ -28,8 +28,17 @@ class _Test(jsonpatch.TestOperation):
         return super().apply(obj)
 
 
+class _Replace(jsonpatch.ReplaceOperation):
+    def apply(self, obj: Any) -> Any:  # noqa: ANN401 -- as above
+        parent, last = self.pointer.to_last(obj)
+        if isinstance(parent, dict) and last not in parent and "value" in self.operation:
+            parent[last] = self.operation["value"]
+            return obj
+        return super().apply(obj)
+
+
 class _Patch(jsonpatch.JsonPatch):
-    operations = MappingProxyType({**jsonpatch.JsonPatch.operations, "test": _Test})
+    operations = MappingProxyType({**jsonpatch.JsonPatch.operations, "replace": _Replace, "test": _Test})
 
 
 def _is_text(operation: dict[str, Any]) -> bool:

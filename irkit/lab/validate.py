@@ -19,7 +19,7 @@ from irkit.lab.syntax import (
     value_fault,
 )
 
-IMMUTABLE: Final = ("name", "namespace", "uid", "creationTimestamp")
+IMMUTABLE: Final = ("name", "namespace", "uid")
 POLICY_TYPES: Final = ("Egress", "Ingress")
 PROTOCOLS: Final = ("SCTP", "TCP", "UDP")
 _OPERATORS: Final = ("In", "NotIn", "Exists", "DoesNotExist")

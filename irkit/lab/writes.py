@@ -228,8 +228,9 @@ def _check_simulated(kind: Kind, old: dict[str, Any], new: dict[str, Any], call:
 def _carry_metadata(before: dict[str, Any], meta: dict[str, Any], call: Call) -> None:
     if meta.get("resourceVersion", before["resourceVersion"]) != before["resourceVersion"]:
         raise conflict(call.resource, call.name, CHANGED)
-    for key in ("uid", "creationTimestamp", "resourceVersion"):
+    for key in ("uid", "resourceVersion"):
         meta.setdefault(key, before[key])
+    meta["creationTimestamp"] = before["creationTimestamp"]  # another one is passed over, as in a real API server
     for key in _KEPT_META:
         meta.pop(key, None)
         if key in before:

@@ -51,7 +51,7 @@ def test_a_failed_test_is_a_422_that_says_nothing(world: World) -> None:
     "operation",
     [
         {"op": "remove", "path": "/metadata/labels/nobody"},
-        {"op": "replace", "path": "/metadata/labels/nobody", "value": "x"},
+        {"op": "replace", "path": "/metadata/nothing/here", "value": "x"},
         {"op": "add", "path": "/metadata/nothing/here", "value": "x"},
         {"op": "test", "path": "/metadata/nothing/here", "value": "x"},
         {"op": "test", "path": "/metadata/labels/nobody", "value": "x"},
@@ -119,14 +119,29 @@ def test_a_patch_of_what_is_not_there_is_a_404(world: World) -> None:
     ("path", "value", "field"),
     [
         ("/metadata/uid", "00000000-0000-4000-8000-000000000000", "metadata.uid"),
-        ("/metadata/creationTimestamp", "2020-01-01T00:00:00Z", "metadata.creationTimestamp"),
     ],
 )
 def test_identity_is_immutable(world: World, path: str, value: Any, field: str) -> None:
     answer = world.patch(f"{world.pods}/one", {"op": "replace", "path": path, "value": value})
     assert (answer.code, answer.doc["reason"]) == (422, "Invalid")
-    assert [cause["field"] for cause in answer.doc["details"]["causes"]] == [field]
+    assert {cause["field"] for cause in answer.doc["details"]["causes"]} == {field}  # some are told more than once
     assert answer.doc["details"]["causes"][0]["message"].endswith("field is immutable")
+
+
+def test_a_creation_time_is_kept_and_nobody_is_told(world: World) -> None:
+    before = world.pod("one")
+    operation = {"op": "replace", "path": "/metadata/creationTimestamp", "value": "2020-01-01T00:00:00Z"}
+    answer = world.patch(f"{world.pods}/one", operation)
+    assert answer.code == 200
+    assert answer.doc["metadata"]["creationTimestamp"] == before["metadata"]["creationTimestamp"]
+
+
+def test_replacing_what_is_not_there_adds_it(world: World) -> None:
+    """RFC 6902 says that it must be there; the API server's library does not ask. Only a `test` before it does."""
+    operation = {"op": "replace", "path": "/metadata/labels/nobody", "value": "x"}
+    answer = world.patch(f"{world.pods}/one", operation)
+    assert answer.code == 200
+    assert answer.doc["metadata"]["labels"]["nobody"] == "x"
 
 
 @pytest.mark.parametrize("path", ["/metadata/name", "/metadata/namespace"])
@@ -175,7 +190,7 @@ def test_labels_and_annotations_are_checked(world: World, path: str, value: Any,
     assert (answer.code, answer.doc["reason"]) == (422, "Invalid")
     assert answer.doc["details"]["kind"] == "Pod"
     assert answer.doc["details"]["name"] == "one"
-    assert [cause["field"] for cause in answer.doc["details"]["causes"]] == [field]
+    assert {cause["field"] for cause in answer.doc["details"]["causes"]} == {field}  # some are told more than once
     assert world.pod("one") == before
 
 
