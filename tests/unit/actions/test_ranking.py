@@ -122,7 +122,9 @@ def test_a_controller_counts_what_has_not_ended(status: str, deleted: bool, coun
     assert active(Doc({"metadata": meta, "status": {"phase": status}}, "pod")) == counted
 
 
-@pytest.mark.parametrize(("text", "cost"), [("5", 5), ("-5", -5), ("", 0), ("x", 0), ("1" * 30, 0), ("9999999999", 0), ("٣", 0)])
+@pytest.mark.parametrize(
+    ("text", "cost"), [("5", 5), ("-5", -5), ("", 0), ("x", 0), ("1" * 30, 0), ("9999999999", 0), ("٣", 0)]
+)
 def test_a_deletion_cost_that_is_none_counts_as_nothing(text: str, cost: int) -> None:
     annotations = {"controller.kubernetes.io/pod-deletion-cost": text}
     doc = Doc({"metadata": {"name": "web", "uid": "u", "annotations": annotations}}, "pod")
