@@ -8,6 +8,7 @@ from irkit.model import records as r
 from irkit.views.casefile import CaseFile, RunView, StepView
 from irkit.views.figures import plural, size
 from irkit.views.marks import SIGNS, word
+from irkit.views.naming import step_words
 from irkit.views.outcome import Lead, lead
 from irkit.views.terminal import Line, Span, commands, field, hanging, pad
 
@@ -30,7 +31,8 @@ def final_screen(  # noqa: PLR0913 -- what the screen depends on, all by keyword
         text = step.why or word(step.status)
         if step.status in {"leaky", "failed", "refused", "skipped", "unproven"}:
             text = f"{step.status}: {text}"
-        lines.extend(hanging(f"  {sign} {pad(step.key, _NAME)} ", text, style=style if style == "bad" else ""))
+        name, about = step_words(view.run, step.key)
+        lines.extend(hanging(f"  {sign} {pad(name, _NAME)} ", about + text, style=style if style == "bad" else ""))
         if step.state.hint:
             lines.extend(hanging(" " * (_NAME + 5), f"→ {step.state.hint}"))
         lines.extend(_drift(step))
@@ -75,7 +77,8 @@ def _waiting(case: CaseFile, view: RunView, irkit: str) -> list[Line]:
         if step.status == "asked":
             digest = step.state.asked
             text = f"waiting for approval of {digest[:4]} {digest[4:8]}: {step.why}"
-            lines.extend(hanging(f"  ? {pad(step.key, _NAME)} ", text))
+            name, about = step_words(view.run, step.key)
+            lines.extend(hanging(f"  ? {pad(name, _NAME)} ", about + text))
             lines.extend(hanging(" " * (_NAME + 5), f"→ {irkit} approve {case.state.case} {step.key}"))
     return lines
 
@@ -84,7 +87,8 @@ def _parked(case: CaseFile, view: RunView, parked: str, until: str, irkit: str) 
     lines: list[Line] = []
     for step in view.steps:
         if step.status == "parked":
-            lines.extend(hanging(f"  ‖ {pad(step.key, _NAME)} ", f"parked, {step.why}"))
+            name, about = step_words(view.run, step.key)
+            lines.extend(hanging(f"  ‖ {pad(name, _NAME)} ", f"{about}parked, {step.why}"))
             if step.state.hint:
                 lines.extend(hanging(" " * (_NAME + 5), f"→ {step.state.hint}"))
     name = case.state.case

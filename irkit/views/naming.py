@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from irkit.journal.state import CaseState
+from irkit.journal.state import CaseState, RunState
 from irkit.model.base import Json
 
 _SHORT = 8
@@ -13,6 +13,15 @@ _SHORT = 8
 def target_words(state: CaseState, key: str) -> str:
     """An object by its kind and name, its uid short beside; by its uid alone where the journal has no name."""
     return key_words(key, names(state))
+
+
+def step_words(run: RunState | None, key: str) -> tuple[str, str]:
+    """A step's name, and of a child of a `for_each` what it is about: `shop/web-1: `."""
+    item = run.items.get(key) if run is not None else None
+    if not isinstance(item, dict) or not isinstance(item.get("name"), str):
+        return key, ""
+    where = f"{item['namespace']}/" if item.get("namespace") else ""
+    return key.partition("[")[0], f"{where}{item['name']}: "
 
 
 def key_words(key: str, known: dict[str, str]) -> str:

@@ -7,14 +7,17 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self, TextIO
 
 from irkit.journal.lines import body_bytes, frame
+from irkit.journal.state import RunState
 from irkit.model import records as r
 from irkit.model.base import Json
 from irkit.views.casefile import CaseFile
 from irkit.views.marks import SIGNS
+from irkit.views.naming import step_words
 from irkit.views.outcome import seconds
 from irkit.views.terminal import WIDTH, Line, Span, clip, hanging, neutral, pad, paint, tagged
 
@@ -173,30 +176,31 @@ def event(  # noqa: PLR0912, C901 -- one line a kind
     body = record.body
     if getattr(body, "run", run) != run:
         return []
+    line = partial(_line, case.state.runs.get(run))
     if isinstance(body, r.StepClosed):
         return _closed(case, body, run)
     if isinstance(body, r.StepPlanned):
-        return _line("…", body.step, f"{body.why}", "dim")
+        return line("…", body.step, f"{body.why}", "dim")
     if isinstance(body, r.StepWaiting):
-        return _line("…", body.step, f"{'tries again' if body.failed else 'waits'}: {body.why}", "dim")
+        return line("…", body.step, f"{'tries again' if body.failed else 'waits'}: {body.why}", "dim")
     if isinstance(body, r.StepParked):
-        return _line("‖", body.step, f"parked, {body.why}: {body.detail}", "warn")
+        return line("‖", body.step, f"parked, {body.why}: {body.detail}", "warn")
     if isinstance(body, r.ApprovalAsked):
-        lines = _line("?", body.step, f"waiting for approval of {body.digest[:4]} {body.digest[4:8]}", "warn")
+        lines = line("?", body.step, f"waiting for approval of {body.digest[:4]} {body.digest[4:8]}", "warn")
         return [*lines, *hanging(" " * (_NAME + 5), f"{irkit} approve {case.state.case} {body.step}", width=_WIDTH)]
     if isinstance(body, r.ApprovalGiven):
-        return _line("✓", body.step, f"approved by {body.who.operator}{_proof(body.who)}", "good")
+        return line("✓", body.step, f"approved by {body.who.operator}{_proof(body.who)}", "good")
     if isinstance(body, r.ApprovalDenied):
-        return _line("✗", body.step, f"denied by {body.who.operator}{_proof(body.who)}: {body.why}", "bad")
+        return line("✗", body.step, f"denied by {body.who.operator}{_proof(body.who)}: {body.why}", "bad")
     if isinstance(body, r.EffectDone):
         effect = case.state.effects.get(body.key)
         what = call_words(effect.call) if effect else body.name
         how = "was there already, recognised by its mark" if body.adopted else "done"
-        return _line("…", body.step, f"{what}: {how}", "dim")
+        return line("…", body.step, f"{what}: {how}", "dim")
     if isinstance(body, r.EffectFailed):
-        return _line("!", body.step, f"{body.name} did not take effect: {body.message}", "warn")
+        return line("!", body.step, f"{body.name} did not take effect: {body.message}", "warn")
     if isinstance(body, r.EffectDoubted):
-        return _line("!", body.step, f"{body.name} is in doubt, looking again: {body.why}", "warn")
+        return line("!", body.step, f"{body.name} is in doubt, looking again: {body.why}", "warn")
     if isinstance(body, r.ArtefactStored) and body.step:
         return []
     if isinstance(body, r.Note):
@@ -217,11 +221,13 @@ def _closed(case: CaseFile, body: r.StepClosed, run: str) -> list[Line]:
 
         took = f"{seconds(max(milliseconds(state.started, state.ended), 0))}  "
     again = "last look: " if body.sweep else ""
-    return _line(sign, body.step, f"{took}{again}{body.verdict.status}: {body.verdict.why or body.reason}", style)
+    text = f"{took}{again}{body.verdict.status}: {body.verdict.why or body.reason}"
+    return _line(case.state.runs[run], sign, body.step, text, style)
 
 
-def _line(sign: str, step: str, text: str, style: str) -> list[Line]:
-    lines = hanging(f"  {sign} {pad(step, _NAME)} ", text, width=_WIDTH)
+def _line(run: RunState | None, sign: str, key: str, text: str, style: str) -> list[Line]:
+    step, about = step_words(run, key)
+    lines = hanging(f"  {sign} {pad(step, _NAME)} ", f"{about}{text}", width=_WIDTH)
     first = lines[0]
     lines[0] = [Span(first[0].text if isinstance(first[0], Span) else first[0], style), *first[1:]]
     return lines

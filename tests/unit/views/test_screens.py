@@ -13,11 +13,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from irkit.journal.state import RunState
 from irkit.model import records as r
 from irkit.model.effects import Mark
 from irkit.model.findings import Actor, Finding
 from irkit.model.plans import Original
 from irkit.views.final import final_screen
+from irkit.views.naming import step_words
 from irkit.views.progress import JsonProgress, LiveProgress, PlainProgress, choose
 from irkit.views.report import build_report, report_json
 from irkit.views.report_html import report_html
@@ -282,3 +284,12 @@ def test_a_pipe_gets_plain_lines_or_json(tmp_path: Path) -> None:
     case, _ = case_file(tmp_path, BOOK)
     assert type(choose(case, "r1", as_json=False, colour=False, out=io.StringIO())) is PlainProgress
     assert isinstance(choose(case, "r1", as_json=True, colour=False, out=Terminal()), JsonProgress)
+
+
+def test_a_child_is_named_by_what_it_is_about() -> None:
+    run = RunState.__new__(RunState)
+    run.items = {"isolate[p-1]": {"namespace": "shop", "name": "web-1", "uid": "p-1"}, "each[7]": 7}
+    assert ("isolate", "shop/web-1: ") == step_words(run, "isolate[p-1]")
+    assert ("each[7]", "") == step_words(run, "each[7]")
+    assert ("label", "") == step_words(run, "label")
+    assert ("label", "") == step_words(None, "label")

@@ -54,6 +54,7 @@ class ScopeServiceAccount(Scoping):
             *access(SECRETS, "list"),
         ),
         wide=(*access(ROLES, "list"), *access(ROLE_BINDINGS, "list")),
+        optional=access(SECRETS, "list"),  # without it nobody knows of legacy tokens, and that is said
         risk="none",
         no_undo="it only reads",
         example="service_account: ${inputs.service_account}",
