@@ -8,6 +8,7 @@ connection tracking entries of its addresses. What is claimed is only what was s
 from __future__ import annotations
 
 from irkit.actions.api import ActionSpec, Defaults
+from irkit.actions.kube.about import AboutPod
 from irkit.actions.kube.cut_connections.facts import CUT, Facts, observe
 from irkit.actions.kube.objects import absent, access
 from irkit.actions.kube.proofs import Report
@@ -38,7 +39,7 @@ class Outputs(Model):
     left: int
 
 
-class CutConnections(Defaults):
+class CutConnections(AboutPod, Defaults):
     """Runs the helper once under the policies as they are, keeps its report, removes it."""
 
     spec = ActionSpec(
@@ -56,18 +57,6 @@ class CutConnections(Defaults):
         risk="disruptive",
         example="pod: ${inputs.pod}\nimage: registry.example/irkit-tools:1",
     )
-
-    def target(self, p: Params) -> PodRef:
-        """The pod."""
-        return p.pod
-
-    def scope(self, p: Params) -> str:
-        """The pod's uid."""
-        return p.pod.uid or p.pod.path
-
-    def locks(self, p: Params) -> tuple[str, ...]:
-        """The pod: nobody changes its policies or labels meanwhile."""
-        return (p.pod.key,)
 
     def observe(self, p: Params, mark: Mark, reader: Reader) -> Facts:
         """The pod, the helper, the report."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pydantic import Field
 
 from irkit.actions.api import ActionSpec, NoOutputs, NoUndo
+from irkit.actions.kube.about import AboutPod
 from irkit.actions.kube.objects import MIRROR_ANNOTATION, NAME_LIMIT, Presence, access, find, unpinned
 from irkit.actions.kube.owners import controller
 from irkit.model.base import Model
@@ -38,7 +39,7 @@ class Facts:
     owner: str = ""
 
 
-class DeletePod(NoUndo):
+class DeletePod(AboutPod, NoUndo):
     """Deletes exactly this pod, by uid."""
 
     spec = ActionSpec(
@@ -55,18 +56,6 @@ class DeletePod(NoUndo):
         destroys="pod",
         example="pod: ${inputs.pod}\ngrace_seconds: 30",
     )
-
-    def target(self, p: Params) -> PodRef:
-        """The pod."""
-        return p.pod
-
-    def scope(self, p: Params) -> str:
-        """The pod's uid."""
-        return p.pod.uid or p.pod.path
-
-    def locks(self, p: Params) -> tuple[str, ...]:
-        """The pod."""
-        return (p.pod.key,)
 
     def observe(self, p: Params, mark: Mark, reader: Reader) -> Facts:  # noqa: ARG002 -- the port's
         """Whether it is there, what holds it, and who would start another."""

@@ -12,6 +12,7 @@ from typing import Annotated
 from pydantic import Field
 
 from irkit.actions.api import ActionSpec, Defaults
+from irkit.actions.kube.about import AboutPod
 from irkit.actions.kube.objects import absent, access
 from irkit.actions.kube.probe_pod.facts import Facts, destinations, observe, place
 from irkit.actions.kube.proofs import EGRESS, INGRESS, Direction, judge
@@ -51,7 +52,7 @@ class Outputs(Model):
     established: int
 
 
-class ProbePod(Defaults):
+class ProbePod(AboutPod, Defaults):
     """Runs the tools, keeps their report under the circumstances that it was made in, removes them."""
 
     spec = ActionSpec(
@@ -71,18 +72,6 @@ class ProbePod(Defaults):
         risk="reversible",
         example="pod: ${inputs.pod}\nimage: registry.example/irkit-tools:1",
     )
-
-    def target(self, p: Params) -> PodRef:
-        """The pod."""
-        return p.pod
-
-    def scope(self, p: Params) -> str:
-        """The pod's uid."""
-        return p.pod.uid or p.pod.path
-
-    def locks(self, p: Params) -> tuple[str, ...]:
-        """The pod: nobody changes its policies or labels while it is looked at."""
-        return (p.pod.key,)
 
     def observe(self, p: Params, mark: Mark, reader: Reader) -> Facts:
         """The pod's addresses, what controls it has, the tool pods, and the report if it was kept."""

@@ -7,6 +7,7 @@ it back is dangerous by nature: its controller then has one pod too many and del
 from __future__ import annotations
 
 from irkit.actions.api import ActionSpec, Defaults, NoOutputs
+from irkit.actions.kube.about import AboutPod
 from irkit.actions.kube.alter import alter, restore
 from irkit.actions.kube.fields import Subject
 from irkit.actions.kube.objects import absent, access, unpinned
@@ -44,7 +45,7 @@ class Params(Model):
     pod: PodRef
 
 
-class ReleasePod(Defaults):
+class ReleasePod(AboutPod, Defaults):
     """Removes the labels by which something selects the pod; their values are kept and put back."""
 
     spec = ActionSpec(
@@ -65,18 +66,6 @@ class ReleasePod(Defaults):
         undo_after=("kube.isolate_pod",),  # a pod without a network is not ready, and the first that is deleted
         example="pod: ${inputs.pod}",
     )
-
-    def target(self, p: Params) -> PodRef:
-        """The pod."""
-        return p.pod
-
-    def scope(self, p: Params) -> str:
-        """The pod's uid."""
-        return p.pod.uid or p.pod.path
-
-    def locks(self, p: Params) -> tuple[str, ...]:
-        """The pod."""
-        return (p.pod.key,)
 
     def observe(self, p: Params, mark: Mark, reader: Reader) -> Facts:
         """Who selects and controls it, and who would take it back."""
