@@ -55,6 +55,9 @@ func connect(args []string) ([]string, error) {
 			return lines, err
 		}
 		lines = append(lines, fmt.Sprintf("established %d", len(left)))
+		if err := forged(pod); err != nil {
+			return lines, err
+		}
 	}
 	return lines, nil
 }
@@ -103,4 +106,3 @@ func word(err error) string {
 	}
 	return "unknown"
 }
-

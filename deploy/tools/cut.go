@@ -15,7 +15,8 @@ import (
 // How long ended connections may take to leave the table.
 const settle = 500 * time.Millisecond
 
-const stateEstablished = 1 // TCP_ESTABLISHED of the kernel's include/net/tcp_states.h
+// States of the kernel's include/net/tcp_states.h in which no data can pass any more, or not yet.
+var idle = map[uint8]bool{6: true, 7: true, 10: true} // TIME_WAIT, CLOSE, LISTEN
 
 // cut ends what a new policy lets live: the pod's sockets, which sends a reset to both ends where the policy lets it
 // pass, and the connection tracking entries of its addresses, by which most engines recognise what to let through.
@@ -58,7 +59,7 @@ func cut(args []string) ([]string, error) {
 	for _, socket := range left {
 		lines = append(lines, fmt.Sprintf("left-to %s:%d", socket.ID.Destination, socket.ID.DestinationPort))
 	}
-	return lines, nil
+	return lines, forged(pod)
 }
 
 // forget deletes the connection tracking entries from and to these addresses, in this network namespace: the node's.
@@ -90,7 +91,7 @@ func forget(addresses []netip.Addr) (uint, error) {
 	return total, nil
 }
 
-// established lists the pod's established TCP connections, loopback ones left out.
+// established lists the pod's TCP connections, half-closed ones too, which can still carry data; loopback is left out.
 func established(pod string) ([]*netlink.Socket, error) {
 	var found []*netlink.Socket
 	err := inside(pod, func() error {
@@ -100,7 +101,7 @@ func established(pod string) ([]*netlink.Socket, error) {
 				return err
 			}
 			for _, socket := range sockets {
-				if socket.State == stateEstablished && !socket.ID.Destination.IsLoopback() {
+				if !idle[socket.State] && !socket.ID.Destination.IsLoopback() {
 					found = append(found, socket)
 				}
 			}

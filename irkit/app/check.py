@@ -12,6 +12,7 @@ from typing import Literal
 from irkit import __version__
 from irkit.app.newcomers import Newcomer, newcomers
 from irkit.app.runs import App
+from irkit.app.undo import PARTLY
 from irkit.engine.decide import Unit, crowd, units
 from irkit.engine.look import Blocked, Broken, Looked, Task, look, prepare
 from irkit.errors import Refused
@@ -139,7 +140,12 @@ def _steps(app: App, state: CaseState) -> tuple[list[_Kept], list[Checked], int]
     kept: dict[tuple[str, str], _Kept] = {}
     never: list[Checked] = []
     taken: set[tuple[str, str]] = set()
-    undone = {name for run in state.runs.values() if run.mode == "undo" for name in run.undoes}
+    undone = {
+        name
+        for run in state.runs.values()
+        if run.mode == "undo" and run.name != PARTLY and run.outcome == "complete"
+        for name in run.undoes
+    }
     blobs = Blobs(app.cases.folder(state.case))
     for run in state.runs.values():
         if run.mode != "apply":

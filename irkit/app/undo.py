@@ -13,6 +13,9 @@ from irkit.journal.state import CaseState, RunState, effect_key
 from irkit.model.playbooks import Playbook, Step
 from irkit.model.ports import JournalStore
 
+PARTLY = "undo-step"
+"""The name of an undo of one step: the rest of its runs stands."""
+
 
 @dataclass(frozen=True, slots=True)
 class Irreversible:
@@ -62,9 +65,13 @@ def undo_playbook(
             or later.step.uses in one.task.action.spec.undo_after
         )  # fmt: skip
         arguments = one.task.params.dump()
-        steps.append(Step(id=step_id, uses=one.step.uses, arguments=dict(arguments), needs=needs))
+        steps.append(
+            Step(
+                id=step_id, uses=one.step.uses, arguments=dict(arguments), needs=needs, on_failure=one.step.on_failure
+            )
+        )  # fmt: skip
         made.append((one, step_id))
-    name = "undo"
+    name = PARTLY if only else "undo"
     title = f"Undo {state.case}" if not only else f"Undo {only} of {state.case}"
     of = tuple(dict.fromkeys(one.run.id for one in done))
     return Playbook(name=name, title=title, inputs=(), steps=tuple(steps)), of, tuple(lost)

@@ -88,6 +88,9 @@ class Turns:
         then = Then(end_of(sent, run.id, job.unit.key, turn, job.key, job.task.mark.id, self.clock()))
         if job.unit.step.on_failure == "continue":  # as where a look is denied: nobody waits for a grant
             then.bodies = [_failed(run, job, body) for body in then.bodies]
+        if not sent.ok and job.effect.access in job.task.action.spec.optional:
+            # The action does without it, and says so at its next look.
+            then.bodies = [body for body in then.bodies if not isinstance(body, r.StepParked)]
         job.at += 1
         if sent.ok and job.change is not None and job.at < len(job.change.effects):
             job.key = self.key(job, job.effect.name)

@@ -9,7 +9,7 @@ Sources: Kubernetes documentation, "Determine the Reason for Pod Failure" (termi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -20,11 +20,13 @@ from irkit.model.base import Json
 from irkit.model.doc import Doc
 from irkit.model.effects import KubeCall, Mark, Store
 from irkit.model.kube import DOMAIN, MARK_LABEL, PODS
-from irkit.model.plans import Change, Plan, Settled, Verdict
+from irkit.model.plans import Change, Plan, Receipts, Refuse, Settled, Verdict
 from irkit.model.ports import KubeReader, Spooled
 
 TOOL_LABEL = f"{DOMAIN}/tool"
 """On tool pods: what they are for. Policies of a cluster's owner can let exactly these pass."""
+NOW_ANNOTATION = f"{DOMAIN}/circumstances"
+"""On tool pods: the digest of the policies and labels that they were made under."""
 MESSAGE_LIMIT = 4096
 PATIENCE = 30
 """Seconds that a tool pod gets to start and end: pulling a small image is in it."""
@@ -43,13 +45,14 @@ State = Literal["absent", "running", "done", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A tool pod as the API shows it. `why` says what went wrong with a failed one."""
+    """A tool pod as the API shows it. `why` says what went wrong with a failed one, `now` what it was made in."""
 
     state: State = "absent"
     name: str = ""
     uid: str = ""
     lines: tuple[str, ...] = ()
     why: str = ""
+    now: str = ""  # the circumstances that it was made in
 
     @property
     def over(self) -> bool:
@@ -75,8 +78,13 @@ def tool_name(mark: Mark, purpose: str) -> str:
     return f"irkit-{mark.case.rpartition('-')[2].lower()}-{purpose}-{mark.short}"
 
 
-def run_tool(mark: Mark, purpose: str, image: str, place: Place, command: tuple[str, ...]) -> KubeCall:
-    """The call that creates a tool pod: `command` is the tool's path in the image, then its arguments."""
+def run_tool(  # noqa: PLR0913, PLR0917 -- a pod has this many sides
+    mark: Mark, purpose: str, image: str, place: Place, command: tuple[str, ...], now: str
+) -> KubeCall:
+    """The call that creates a tool pod: `command` is the tool's path in the image, then its arguments.
+
+    `now` are the circumstances: what it finds counts for no others.
+    """
     name = tool_name(mark, purpose)
     container: dict[str, Json] = {
         "name": _CONTAINER,
@@ -110,6 +118,7 @@ def run_tool(mark: Mark, purpose: str, image: str, place: Place, command: tuple[
         "kind": PODS.kind,
         "metadata": {
             "name": name, "namespace": place.namespace, "labels": {MARK_LABEL: mark.short, TOOL_LABEL: purpose},
+            "annotations": {NOW_ANNOTATION: now},
         },
         "spec": spec,
     }  # fmt: skip
@@ -158,16 +167,45 @@ def _end(mark: Mark, purpose: str, namespace: str, run: Run) -> KubeCall:
     )  # fmt: skip
 
 
-def find_runs(kube: KubeReader, namespace: str, mark: Mark) -> tuple[Mapping[str, Run], str]:
-    """The mark's tool pods by purpose, and the cluster's time. Raises Malformed."""
+def strangers(mine: Receipts, runs: Mapping[str, Run]) -> tuple[str, ...]:
+    """Names of tool pods that somebody put in the place of those that irkit made: what they say counts for nothing."""
+    made = {
+        one.effect: uid for one in mine.ended
+        if one.status == "done" and isinstance(uid := one.reply.get("/metadata/uid"), str)
+    }  # fmt: skip
+    return tuple(run.name for purpose, run in runs.items() if made.get(f"run-{purpose}", run.uid) != run.uid)
+
+
+def tidy(mark: Mark, place: str, mine: Receipts, runs: Mapping[str, Run], *, kept: bool, now: str) -> Plan | None:  # noqa: PLR0913 -- all by keyword but what every call has
+    """What comes before everything else: nobody's tool but irkit's own is believed, and none stays or counts too long.
+
+    `kept`: what they said is kept. `now` are the present circumstances, "" where the target is gone.
+    """
+    foreign = strangers(mine, runs)
+    if foreign:
+        return Refuse(
+            f"{', '.join(foreign)} bears the name of irkit's tool and is not what irkit made",
+            hint="somebody replaced it: look who may create pods there, and delete it",
+        )
+    if runs and kept:
+        return Change(end_tools(mark, place, runs), "the report is kept; the tool pods are not needed any more")
+    stale = {name: run for name, run in runs.items() if now and run.now != now}
+    if stale:
+        return Change(end_tools(mark, place, stale), "policies or labels were changed meanwhile: it is tried again")
+    return None
+
+
+def find_runs(kube: KubeReader, namespace: str, mark: Mark, *purposes: str) -> Mapping[str, Run]:
+    """The mark's tool pods by purpose. Raises Malformed."""
     listing = kube.list(PODS, namespace, {MARK_LABEL: mark.short})
     found: dict[str, Run] = {}
     for doc in listing.items:
         labels = doc.labels("metadata", "labels")
         purpose = labels.get(TOOL_LABEL, "")
-        if doc.text("metadata", "name", limit=NAME_LIMIT) == tool_name(mark, purpose):
-            found[purpose] = _read(doc, listing.as_of)
-    return found, listing.as_of
+        if purpose in purposes and doc.text("metadata", "name", limit=NAME_LIMIT) == tool_name(mark, purpose):
+            now = doc.labels("metadata", "annotations").get(NOW_ANNOTATION, "")
+            found[purpose] = replace(_read(doc, listing.as_of), now=now)
+    return found
 
 
 def _read(doc: Doc, as_of: str) -> Run:

@@ -377,7 +377,7 @@ OURS = DenialSeen("calico", "projectcalico.org", "ours", "d-1")
         (replace(QUIET, openings=(OPENING,), denials=(OURS,), engine=EngineSeen("cilium", "yes")), "leaky", "allow-web"),
         (replace(QUIET, engine=EngineSeen("vpc-cni", "no", ("it is off",))), "leaky", "nothing enforces the policy: VPC CNI (it is off)"),
         (replace(QUIET, openings=(OPENING,), denials=(OURS,), engine=EngineSeen("calico", "no"), probe=CLEAN), "leaky", "allow-web"),
-        (replace(QUIET, engine=EngineSeen("vpc-cni", "no"), probe=CLEAN), "proven", "refused"),
+        (replace(QUIET, engine=EngineSeen("vpc-cni", "no"), probe=CLEAN), "unproven", "nothing enforces the policy now"),
         (replace(QUIET, sharing=Sharing("web", ("web-2",), (), (OPENING,))), "leaky", "allow-web"),
         (replace(QUIET, sharing=Sharing("web", (), ("web-3",), (), (OPENING,)), probe=CLEAN), "proven", "may open again"),
     ],

@@ -10,7 +10,7 @@ import pytest
 
 from irkit.actions.catalog import Catalog
 from irkit.actions.kube.pods import addresses, endpoints, may_forge, serving
-from irkit.actions.kube.proofs import circumstances, judge, read_report
+from irkit.actions.kube.proofs import circumstances, judge, kept_reports, read_report
 from irkit.actions.kube.tools import PATIENCE, TOOL_LABEL, Run, find_runs, tool_name
 from irkit.errors import Malformed
 from irkit.model.doc import Doc
@@ -66,7 +66,7 @@ def waiting(reason: str) -> dict[str, Any]:
 def test_a_tool_pod_is_read_from_its_status(status: dict[str, Any], age: int, run: Run) -> None:
     kube = MemoryKube({PODS: [tool("probe-in", status, age=age)]})
 
-    runs, _ = find_runs(kube, "shop", mark())
+    runs = find_runs(kube, "shop", mark(), "probe-in")
 
     found = runs["probe-in"]
     assert (run.state, run.lines, run.why) == (found.state, found.lines, found.why)
@@ -77,7 +77,7 @@ def test_a_pod_that_only_bears_the_mark_is_no_tool_pod() -> None:
     """Labels are anybody's to set; irkit deletes only what bears its own name too."""
     kube = MemoryKube({PODS: [tool("probe-in", {}, name="innocent")]})
 
-    assert {} == find_runs(kube, "shop", mark())[0]
+    assert {} == find_runs(kube, "shop", mark(), "probe-in")
 
 
 def test_results_of_any_other_form_are_left_out() -> None:
@@ -278,7 +278,7 @@ def isolated(reports: dict[str, dict[str, Any]]) -> Verdict:
 
 
 def report(into: str, out: str, established: int) -> dict[str, Any]:
-    facts = {"targets": ["10.0.3.40:8080"], "controls": ["10.96.0.1:443"], "helper": True}
+    facts = {"targets": ["10.0.3.40:8080"], "controls": ["10.96.0.1:443"], "helper": True, "free": True}
     said = {
         "probe-in": {"lines": [f"10.0.3.40:8080 {into}", "10.96.0.1:443 open"]},
         "probe-out": {"lines": [f"10.96.0.1:443 {out}", f"established {established}"]},
@@ -294,7 +294,8 @@ PROBE, CUT = "probes/p-1-{now}.json", "cuts/p-1-{now}.json"
     [
         ({PROBE: report("timeout", "timeout", 0)}, "proven"),
         ({PROBE: report("timeout", "timeout", 1)}, "unproven"),
-        ({PROBE: report("timeout", "timeout", 1), CUT: {"said": {"cut": {"lines": ["left 0"]}}}}, "proven"),
+        ({PROBE: report("timeout", "timeout", 1), CUT: {"said": {"cut": {"lines": ["left 0"]}}}}, "unproven"),
+        ({PROBE: report("timeout", "timeout", -1), CUT: {"said": {"cut": {"lines": ["left 0"]}}}}, "proven"),
         ({PROBE: report("timeout", "timeout", 1), CUT: {"said": {"cut": {"lines": ["left 1"]}}}}, "unproven"),
         ({PROBE: report("open", "timeout", 0)}, "leaky"),
         ({PROBE: report("timeout", "open", 0)}, "leaky"),
@@ -308,3 +309,43 @@ def test_an_isolation_is_proven_by_a_probe_under_its_own_circumstances(
     reports: dict[str, dict[str, Any]], verdict: str
 ) -> None:
     assert verdict == isolated(reports).status
+
+
+# -- takes -------------------------------------------------------------------------------------------------
+
+
+def kept(*artefacts: tuple[str, dict[str, Any] | None]) -> MemoryReader:
+    """Artefacts with their report, or torn ones."""
+    found = [Artefact(key, "", 1, "", complete=value is not None) for key, value in artefacts]
+    data = {key: json.dumps(value).encode() for key, value in artefacts if value is not None}
+    return MemoryReader(MemoryKube({}), found, data)
+
+
+FAILED: dict[str, Any] = {"said": {"cut": {"lines": [], "error": "no image"}}, "facts": {"image": "a"}}
+
+
+@pytest.mark.parametrize(
+    ("artefacts", "following", "again"),
+    [
+        ((), "x.json", True),
+        ((("x.json", FAILED),), "x-1.json", True),
+        ((("x.json", None),), "x-1.json", True),  # torn: the next goes beside it
+        ((("x.json", FAILED), ("x-1.json", None), ("x-2.json", FAILED)), "x-3.json", True),
+        ((("x.json", FAILED), ("x-1.json", FAILED), ("x-2.json", FAILED)), "x-3.json", False),  # enough
+    ],
+)
+def test_a_try_that_said_too_little_is_made_again_a_few_times(
+    artefacts: tuple[tuple[str, dict[str, Any] | None], ...], following: str, again: bool
+) -> None:
+    found = kept_reports(kept(*artefacts), "x")
+
+    assert following == found.next
+    assert again == found.again({"image": "a"}, inconclusive=True)
+
+
+def test_what_is_asked_for_otherwise_is_tried_anew() -> None:
+    """Three tries with an image that cannot be pulled do not stand in the way of the right one."""
+    found = kept_reports(kept(("x.json", FAILED), ("x-1.json", FAILED), ("x-2.json", FAILED)), "x")
+
+    assert found.again({"image": "b"}, inconclusive=True)
+    assert not found.again({"image": "a"}, inconclusive=False)

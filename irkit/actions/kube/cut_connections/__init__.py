@@ -9,10 +9,19 @@ from __future__ import annotations
 
 from irkit.actions.api import ActionSpec, Defaults
 from irkit.actions.kube.about import AboutPod
-from irkit.actions.kube.cut_connections.facts import CUT, Facts, observe
+from irkit.actions.kube.cut_connections.facts import CUT, Facts, clean, observe
 from irkit.actions.kube.objects import absent, access
 from irkit.actions.kube.proofs import Report
-from irkit.actions.kube.tools import Image, NamespaceName, Place, clear_away, end_tools, keep_report, run_tool
+from irkit.actions.kube.tools import (
+    Image,
+    NamespaceName,
+    Place,
+    clear_away,
+    end_tools,
+    keep_report,
+    run_tool,
+    tidy,
+)
 from irkit.model.base import Model
 from irkit.model.effects import Access, Mark
 from irkit.model.kube import NETWORK_POLICIES, PODS
@@ -60,22 +69,25 @@ class CutConnections(AboutPod, Defaults):
 
     def observe(self, p: Params, mark: Mark, reader: Reader) -> Facts:
         """The pod, the helper, the report."""
-        return observe(p.pod, p.namespace or p.pod.namespace, mark, reader)
+        return observe(p.pod, p.namespace or p.pod.namespace, p.image, mark, reader)
 
-    def plan(self, p: Params, mark: Mark, facts: Facts, mine: Receipts) -> Plan:  # noqa: ARG002 -- the port's
+    def plan(self, p: Params, mark: Mark, facts: Facts, mine: Receipts) -> Plan:
         """Run the helper, wait for it, keep its report, remove it."""
         pod = p.pod
         namespace = p.namespace or pod.namespace
         leftovers = end_tools(mark, namespace, facts.runs)
-        if facts.report is not None:
-            if leftovers:
-                return Change(leftovers, "the report is kept; the helper is not needed any more")
+        first = tidy(mark, namespace, mine, facts.runs, kept=facts.report is not None, now=facts.now)
+        if first is not None:
+            return first
+        if facts.report is not None and not facts.again:
             return _settled(facts.key, facts.report)
         if facts.presence != "here":
             return absent(pod, facts.presence)
         if not p.image:
             why = "established connections may live: no image of irkit's tools is configured (inputs: tools_image)"
             return Settled("nothing was cut", Verdict.unproven(why))
+        if facts.held:
+            return Refuse(f"{pod} is held by case {facts.held}", hint=f"join that case: irkit status {facts.held}")
         if facts.host_network or not facts.node:
             where = "in its node's network: its connections are the node's" if facts.node else "on no node yet"
             return Refuse(f"{pod} is {where}", hint="contain the node" if facts.node else "wait until it is scheduled")
@@ -85,7 +97,7 @@ class CutConnections(AboutPod, Defaults):
                 Impact(who=f"node {facts.node}", what="a helper in the node's network runs for seconds", warn=True),
                 Impact(who=f"peers of {pod}", what="their connections with it end"),
             )
-            effect = run_tool(mark, CUT, p.image, place, (_COMMAND, *facts.ips))
+            effect = run_tool(mark, CUT, p.image, place, (_COMMAND, *facts.ips), facts.now)
             return Change((effect,), f"connections that {pod} had before it was isolated may live", impact)
         if facts.spooled is None:
             return Wait(1, "the helper is ending connections")
@@ -99,18 +111,15 @@ class CutConnections(AboutPod, Defaults):
 def _settled(key: str, report: Report) -> Settled:
     before, left = report.counts.get(f"{CUT}.before", -1), report.counts.get(f"{CUT}.left", -1)
     outputs = Outputs(artefact=key, before=before, left=left)
-    if left < 0:
-        why = report.errors.get(CUT, "the helper said nothing of what is left")
-        return Settled("nobody knows what is left", Verdict.unproven(why), outputs)
-    if left:
+    if left > 0:
         return Settled(
-            "connections survive", Verdict.leaky(f"{left} of {before} connections are still established"), outputs
+            "connections survive", Verdict.leaky(f"{left} of {before} TCP connections are still open"), outputs
         )
-    return Settled(
-        "no connection is left",
-        Verdict.proven(f"the pod's table held {before} established connections before, none after"),
-        outputs,
-    )
+    if not clean(report):
+        silent = "the helper said nothing of what is left" if left < 0 else "the node still tracks its connections: UDP"
+        return Settled("nobody knows what is left", Verdict.unproven(report.errors.get(CUT, silent)), outputs)
+    seen = f"the pod's table held {before} TCP connections before, none after; the node forgot what it tracked"
+    return Settled("no connection is left", Verdict.proven(seen), outputs)
 
 
 ACTION = CutConnections()

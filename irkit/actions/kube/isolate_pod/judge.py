@@ -60,7 +60,7 @@ def verdict(facts: Facts) -> Verdict:
     if probe is not None and probe.open:
         return Verdict.leaky(f"connections came through: {'; '.join(probe.open[:_SHOWN])}")
     if probe is not None and probe.established == "alive":
-        return Verdict.leaky("a connection that was open before lives on: kube.cut_connections ends it")
+        return Verdict.leaky("an established connection lives on: kube.cut_connections ends it")
     if facts.engine.enforces == "no" and not (probe and probe.tried):
         return Verdict.leaky(f"nothing enforces the policy: {facts.engine}")
     left, gaps = _left(facts), _gaps(facts, probe)
@@ -69,6 +69,8 @@ def verdict(facts: Facts) -> Verdict:
         return Verdict.unproven(f"{why}: {'; '.join(in_words(left))}; replace them from a new ReplicaSet")
     if left:
         return Verdict.leaky("; ".join(in_words(left)))
+    if facts.engine.enforces == "no" and probe is not None:
+        return Verdict.unproven(f"refused when it was tried, but nothing enforces the policy now: {facts.engine}")
     again = in_words(facts.sharing.open_far[:1])
     warning = f"; may open again when the agent processes policies anew: {again[0]}" if again else ""
     if probe is None or gaps:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from irkit.actions.kube.proofs import cut_key, judge, kept_report, probe_key
+from irkit.actions.kube.proofs import cut_base, judge, kept_reports, probe_base
 from irkit.errors import JournalError, Malformed
 from irkit.model.ports import EvidenceReader
 from irkit.model.refs import PodRef
@@ -33,7 +33,8 @@ class ProbeSeen:
 def probed(evidence: EvidenceReader, pod: PodRef, now: str) -> ProbeSeen | None:
     """What was tried under just these policies and labels; what was tried under others says nothing of these."""
     try:
-        report, cut = kept_report(evidence, probe_key(pod, now)), kept_report(evidence, cut_key(pod, now))
+        report = kept_reports(evidence, probe_base(pod, now)).last
+        cut = kept_reports(evidence, cut_base(pod, now)).last
     except (JournalError, Malformed):
         return None  # damaged evidence proves nothing, and `irkit verify` says so; containment does not wait for it
     if report is None:
@@ -46,6 +47,13 @@ def probed(evidence: EvidenceReader, pod: PodRef, now: str) -> ProbeSeen | None:
         open=(*seen.into.passed, *seen.out.passed),
         ingress=seen.into.direction != "unknown",
         egress=seen.out.direction != "unknown",
-        established="cut" if 0 in {seen.established, left} else "unknown",
+        established=_established(seen.established, left),
         doubts=tuple(way.why for way in (seen.into, seen.out) if way.direction == "unknown"),
     )
+
+
+def _established(seen: int, left: int) -> Literal["cut", "alive", "unknown"]:
+    """What the probe saw decides: after a cut that left none, what it saw was opened since. Else the cut's own look."""
+    if seen > 0:
+        return "unknown"
+    return "cut" if 0 in {seen, left} else "unknown"

@@ -16,11 +16,11 @@ from irkit.actions.kube.about import AboutPod
 from irkit.actions.kube.objects import absent, access
 from irkit.actions.kube.probe_pod.facts import Facts, destinations, observe, place
 from irkit.actions.kube.proofs import EGRESS, INGRESS, Direction, judge
-from irkit.actions.kube.tools import Image, NamespaceName, clear_away, end_tools, keep_report, run_tool
+from irkit.actions.kube.tools import Image, NamespaceName, clear_away, end_tools, keep_report, run_tool, tidy
 from irkit.model.base import Model
 from irkit.model.effects import Access, KubeCall, Mark
 from irkit.model.kube import NETWORK_POLICIES, PODS, SERVICES
-from irkit.model.plans import Change, Impact, Originals, Plan, Receipts, Settled, Verdict, Wait
+from irkit.model.plans import Change, Impact, Originals, Plan, Receipts, Refuse, Settled, Verdict, Wait
 from irkit.model.ports import Reader
 from irkit.model.refs import PodRef
 
@@ -77,13 +77,15 @@ class ProbePod(AboutPod, Defaults):
         """The pod's addresses, what controls it has, the tool pods, and the report if it was kept."""
         return observe(p, mark, reader)
 
-    def plan(self, p: Params, mark: Mark, facts: Facts, mine: Receipts) -> Plan:  # noqa: ARG002 -- the port's
+    def plan(self, p: Params, mark: Mark, facts: Facts, mine: Receipts) -> Plan:
         """Run the tools, wait for them, keep their report, remove them, judge."""
         pod = p.pod
-        leftovers = end_tools(mark, p.namespace or pod.namespace, facts.runs)
-        if facts.report is not None:
-            if leftovers:
-                return Change(leftovers, "the report is kept; the tool pods are not needed any more")
+        namespace = p.namespace or pod.namespace
+        leftovers = end_tools(mark, namespace, facts.runs)
+        first = tidy(mark, namespace, mine, facts.runs, kept=facts.report is not None, now=facts.now)
+        if first is not None:
+            return first
+        if facts.report is not None and not facts.again:
             seen = judge(facts.report)
             found = Outputs(
                 artefact=facts.key, ingress=seen.into.direction, egress=seen.out.direction, established=seen.established
@@ -94,6 +96,8 @@ class ProbePod(AboutPod, Defaults):
         if not p.image:
             why = "no image of irkit's tools is configured (inputs: tools_image in irkit.yaml), so nobody could try"
             return Settled(f"{pod} was not probed", Verdict.unproven(why))
+        if facts.held:
+            return Refuse(f"{pod} is held by case {facts.held}", hint=f"join that case: irkit status {facts.held}")
         if facts.host_network:
             why = f"{pod} is in its node's network: its connections are the node's"
             return Settled(f"{pod} was not probed", Verdict.unproven(why))
@@ -112,7 +116,9 @@ class ProbePod(AboutPod, Defaults):
 
 
 def _run(p: Params, mark: Mark, facts: Facts, purpose: str) -> KubeCall:
-    return run_tool(mark, purpose, p.image, place(p, facts, purpose), (_COMMAND, *destinations(facts, purpose)))
+    return run_tool(
+        mark, purpose, p.image, place(p, facts, purpose), (_COMMAND, *destinations(facts, purpose)), facts.now
+    )
 
 
 def _impact(p: Params, facts: Facts) -> tuple[Impact, ...]:

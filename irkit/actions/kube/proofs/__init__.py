@@ -7,16 +7,17 @@ from __future__ import annotations
 
 from irkit.actions.kube.proofs.judge import EGRESS, INGRESS, Direction, Judged, judge
 from irkit.actions.kube.proofs.report import (
+    Kept,
     Report,
     circumstances,
-    cut_key,
-    kept_report,
-    probe_key,
+    cut_base,
+    kept_reports,
+    probe_base,
     read_report,
     report_bytes,
 )
 
 __all__ = [
-    "EGRESS", "INGRESS", "Direction", "Judged", "Report", "circumstances", "cut_key", "judge", "kept_report",
-    "probe_key", "read_report", "report_bytes",
+    "EGRESS", "INGRESS", "Direction", "Judged", "Kept", "Report", "circumstances", "cut_base", "judge", "kept_reports",
+    "probe_base", "read_report", "report_bytes",
 ]  # fmt: skip

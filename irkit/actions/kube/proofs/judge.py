@@ -66,14 +66,21 @@ def _ingress(report: Report) -> Way:
     if not controls:
         return Way("unknown", "ingress: the probing pod reached nothing at all, so its silence says nothing")
     answering = {one.rpartition(":")[2] for one in controls}
-    serving = set(_texts(report.facts.get("serving")))
-    meant = [
-        one for one in targets
-        if ends[one] == "timeout"
-        or (ends[one] == "refused" and (one in serving or one.rpartition(":")[2] in answering))
-    ]  # fmt: skip
+    tried = {one.rpartition(":")[2] for one in _texts(report.facts.get("controls")) if one in ends}
+    serving, free = set(_texts(report.facts.get("serving"))), bool(report.facts.get("free"))
+
+    def counts(target: str) -> bool:
+        """Beside an answer on the same port, or where nothing but the target's own side can have kept it silent."""
+        port = target.rpartition(":")[2]
+        if port in tried:
+            return port in answering
+        return free and (ends[target] == "timeout" or target in serving)
+
+    meant = [one for one in targets if ends[one] in {"refused", "timeout"} and counts(one)]
     if not meant:
-        return Way("unknown", f"ingress: {', '.join(targets)} refused, but nothing is known to listen there")
+        return Way(
+            "unknown", f"ingress: {', '.join(targets)} did not answer, but nothing beside it shows that it would"
+        )
     why = f"{len(meant)} of {len(targets)} new connections in were refused or dropped"
     return Way("closed", why, len(targets), len(meant))
 

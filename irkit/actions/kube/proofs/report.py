@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import orjson
@@ -22,6 +22,9 @@ from irkit.model.ports import EvidenceReader
 from irkit.model.refs import PodRef
 
 REPORT_LIMIT = 64 * 1024
+TRIES = 3
+"""So many tries that say too little are enough: an image that cannot be pulled stays so."""
+_TAKES = 12
 _ADDRESS = re.compile(r"(?:[0-9.]{7,15}|\[[0-9a-f:.]{2,45}\]):[0-9]{1,5}", re.ASCII)
 _COUNT = re.compile(r"[0-9]{1,9}", re.ASCII)
 
@@ -42,14 +45,14 @@ def circumstances(policies: Iterable[Doc], labels: Mapping[str, str]) -> str:
     return digest({"policies": list[Json](selecting), "labels": dict(sorted(labels.items()))})[:10]
 
 
-def probe_key(pod: PodRef, now: str) -> str:
-    """Where the probe of this pod under these circumstances is kept."""
-    return f"probes/{pod.uid}-{now}.json"
+def probe_base(pod: PodRef, now: str) -> str:
+    """Where probes of this pod under these circumstances are kept."""
+    return f"probes/{pod.uid}-{now}"
 
 
-def cut_key(pod: PodRef, now: str) -> str:
+def cut_base(pod: PodRef, now: str) -> str:
     """Where it is kept what became of this pod's connections under these circumstances."""
-    return f"cuts/{pod.uid}-{now}.json"
+    return f"cuts/{pod.uid}-{now}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +63,25 @@ class Report:
     counts: Mapping[str, int]
     errors: Mapping[str, str]
     facts: Mapping[str, Json]
+    tools: Mapping[str, Json] = field(default_factory=dict)  # purpose -> uid of the pod that said it
 
 
 def report_bytes(
-    pod: Mapping[str, str], facts: Mapping[str, Json], runs: Mapping[str, tuple[tuple[str, ...], str]]
+    pod: Mapping[str, str],
+    facts: Mapping[str, Json],
+    runs: Mapping[str, tuple[tuple[str, ...], str]],
+    tools: Mapping[str, str],
 ) -> bytes:
     """The artefact: what was asked, and what each tool said, word for word."""
     said: dict[str, Json] = {
         purpose: {"lines": list(lines), "error": why} for purpose, (lines, why) in sorted(runs.items())
     }
-    return orjson.dumps({"pod": dict(pod), "facts": dict(facts), "said": said}, option=orjson.OPT_SORT_KEYS) + b"\n"
+    return (
+        orjson.dumps(
+            {"pod": dict(pod), "facts": dict(facts), "said": said, "tools": dict(tools)}, option=orjson.OPT_SORT_KEYS
+        )
+        + b"\n"
+    )
 
 
 def read_report(data: bytes, key: str) -> Report:
@@ -94,12 +106,39 @@ def read_report(data: bytes, key: str) -> Report:
         why = said.text("error", default="")
         if why:
             errors[purpose] = why
-    return Report(ends, counts, errors, doc.part("facts").raw)
+    return Report(ends, counts, errors, doc.part("facts").raw, doc.part("tools").raw)
 
 
-def kept_report(evidence: EvidenceReader, key: str) -> Report | None:
-    """The report at this key, if it is there and whole."""
-    found = evidence.find(key)
-    if found is None or not found.complete:
-        return None
-    return read_report(evidence.content(key, REPORT_LIMIT), key)
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Reports of one pod under the same circumstances, oldest first, and the key of the next."""
+
+    reports: tuple[Report, ...]
+    keys: tuple[str, ...]
+    next: str
+
+    @property
+    def last(self) -> Report | None:
+        """The latest."""
+        return self.reports[-1] if self.reports else None
+
+    def again(self, asked: Mapping[str, Json], *, inconclusive: bool) -> bool:
+        """Whether another try is wanted: none was made as it is asked for now, or none of a few said enough."""
+        same = [one for one in self.reports if all(one.facts.get(name) == value for name, value in asked.items())]
+        return not same or (inconclusive and len(same) < TRIES and len(self.keys) < _TAKES)
+
+
+def kept_reports(evidence: EvidenceReader, base: str) -> Kept:
+    """What was kept there. A torn take is passed over; the next one goes beside it."""
+    reports: list[Report] = []
+    keys: list[str] = []
+    key = f"{base}.json"
+    for take in range(_TAKES):
+        key = f"{base}-{take}.json" if take else key
+        found = evidence.find(key)
+        if found is None:
+            break
+        if found.complete:
+            reports.append(read_report(evidence.content(key, REPORT_LIMIT), key))
+            keys.append(key)
+    return Kept(tuple(reports), tuple(keys), key)

@@ -17,9 +17,10 @@ from irkit.model.ports import KubeReader, Reader
 from irkit.model.refs import ServiceAccountRef
 
 _DISCOVERY = frozenset({
-    "system:basic-user", "system:discovery", "system:public-info-viewer", "system:service-account-issuer-discovery",
+    "ClusterRole system:basic-user", "ClusterRole system:discovery", "ClusterRole system:public-info-viewer",
+    "ClusterRole system:service-account-issuer-discovery",
 })  # fmt: skip
-"""Roles that Kubernetes itself binds to everybody: who am I, and what does this API serve."""
+"""What Kubernetes itself binds to everybody: who am I, and what does this API serve. A Role of such a name is none."""
 _SUBJECT_FIELDS = frozenset({"kind", "name", "namespace", "apiGroup"})
 _SHOWN = 5
 
@@ -109,7 +110,7 @@ def _names(text: str, namespace: str, account: ServiceAccountRef) -> bool:
 
 def _by_group(binding: Binding, account: ServiceAccountRef) -> Iterator[str]:
     groups = {"system:serviceaccounts", f"system:serviceaccounts:{account.namespace}", "system:authenticated"}
-    if binding.role.partition(" ")[2] in _DISCOVERY:
+    if not binding.namespace and binding.role in _DISCOVERY:
         return
     where = f" in {binding.namespace}" if binding.namespace not in {"", account.namespace} else ""
     for text in binding.subjects:

@@ -1,0 +1,179 @@
+"""On a real cluster: a whole command against kubectl doing the same, and a fleet against bare PATCHes.
+
+Needs the cluster of `make cluster-up`; without it nothing is measured, and that is said.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from bench.table import Row
+from irkit.actions.catalog import Catalog
+from irkit.app import clock
+from irkit.app.runs import App, Ask, Parts
+from irkit.clients.kube import connect
+from irkit.engine.guard import Limits
+from irkit.engine.perform import Closed
+from irkit.model.base import Json
+from irkit.model.effects import KubeCall
+from irkit.model.kube import CASE_LABEL, PODS, pointer
+from irkit.model.refs import ClusterRef, NamespaceRef
+from tests.cluster.live import Cluster, NoCluster
+from tests.cluster.pods import deployment, pod
+
+ROUNDS = 5
+FLEET, THREADS = 500, 16
+CLUSTER = ClusterRef(id="context:irkit")
+DENY = """
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: bench}
+spec: {podSelector: {matchLabels: {bench: "yes"}}, policyTypes: [Ingress, Egress]}
+"""
+TWO = """
+apiVersion: irkit.dev/v1alpha1
+kind: Playbook
+metadata: {name: two, title: Label and isolate}
+spec:
+  inputs: {pod: {type: pod}}
+  steps:
+    - {id: label, uses: kube.label_pod, with: {pod: "${inputs.pod}"}}
+    - {id: isolate, uses: kube.isolate_pod, needs: [label], with: {pod: "${inputs.pod}"}}
+"""
+MANY = """
+apiVersion: irkit.dev/v1alpha1
+kind: Playbook
+metadata: {name: many, title: Label and isolate all pods of a namespace}
+spec:
+  inputs: {namespace: {type: namespace}}
+  steps:
+    - {id: scope, uses: kube.scope_namespace, with: {namespace: "${inputs.namespace}"}}
+    - {id: label, uses: kube.label_pod, for_each: "${steps.scope.pods}", needs: [scope], with: {pod: "${item}"}}
+    - {id: isolate, uses: kube.isolate_pod, for_each: "${steps.scope.pods}", needs: [label], with: {pod: "${item}"}}
+"""
+
+
+def measure(folder: Path) -> list[Row]:
+    """Both figures. Nothing where no cluster runs."""
+    try:
+        cluster = Cluster.find()
+    except NoCluster as missing:
+        sys.stdout.write(f"cluster: not measured: {missing}\n\n")
+        return []
+    try:
+        return [_command(cluster, folder), _fleet(cluster, folder)]
+    finally:
+        cluster.close()
+
+
+def _command(cluster: Cluster, folder: Path) -> Row:
+    """`irkit contain pod` of label and isolate, from start to end, against `kubectl label` and `kubectl apply`."""
+    (folder / "two.yaml").write_text(TWO)
+    kubectl = [str(cluster.own.bin / "kubectl"), "--kubeconfig", str(cluster.kubeconfig)]
+    ours, theirs = [], []
+    with cluster.namespace("bench") as name:
+        cluster.apply(deployment("web", 2 * ROUNDS), namespace=name)
+        pods = [one["metadata"]["name"] for one in cluster.ready(name, 2 * ROUNDS, app="web")]
+        for index in range(ROUNDS):
+            words = ["contain", "pod", f"{name}/{pods[2 * index]}", "--playbook", str(folder / "two.yaml"), "--yes"]
+            ours.append(_timed([sys.executable, "-m", "irkit", "--context", "irkit", *words], cluster, folder, {0, 4}))
+            label = [*kubectl, "-n", name, "label", "pod", pods[2 * index + 1], "bench=yes"]
+            apply = [*kubectl, "-n", name, "apply", "-f", "-"]
+            theirs.append(_timed(label, cluster, folder, {0}) + _timed(apply, cluster, folder, {0}, DENY))
+    one, other = statistics.median(ours), statistics.median(theirs)
+    return Row(
+        "irkit contain pod (label, isolate)", f"{one * 1000:.0f} ms", f"{other * 1000:.0f} ms kubectl label + apply",
+        one / other, 4, at_most=True,
+    )  # fmt: skip
+
+
+def _timed(command: list[str], cluster: Cluster, folder: Path, fine: set[int], given: str = "") -> float:
+    env = os.environ | {"KUBECONFIG": str(cluster.kubeconfig), "IRKIT_STATE": str(folder / "state")}
+    begun = time.perf_counter()
+    done = subprocess.run(command, input=given, capture_output=True, text=True, env=env, check=False, timeout=120)
+    spent = time.perf_counter() - begun
+    if done.returncode not in fine:
+        msg = f"{' '.join(command[:6])} ended with {done.returncode}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
+        raise RuntimeError(msg)
+    return spent
+
+
+def _fleet(cluster: Cluster, folder: Path) -> Row:
+    """Label and isolate so many pods, journal and all, against as many bare PATCHes through one pool."""
+    with cluster.namespace("bench") as name:
+        with ThreadPoolExecutor(THREADS) as workers:  # bound to a node that nobody runs: they stay pending
+            made = (pod(f"p-{number}", {"app": "fleet"}, nodeName="bench-none") for number in range(FLEET))
+            list(workers.map(lambda one: cluster.apply(one, namespace=name), made))
+        bare = _bare(cluster, name)
+        mark = cluster.mark()
+        spent, records = _contained(cluster, name, folder)
+        calls = [one for one in cluster.audit(mark) if one.get("userAgent", "").startswith("irkit/")]
+        reads = sum(one["verb"] in {"get", "list"} for one in calls)
+        sys.stdout.write(
+            f"cluster: {FLEET} pods: {len(calls) / FLEET:.2f} API calls ({reads} reads in all) and "
+            f"{records / FLEET:.1f} records a pod\n\n"
+        )
+    return Row(
+        f"label + isolate of {FLEET} pods", f"{spent:.1f} s", f"{bare:.1f} s {FLEET} bare PATCHes", spent / bare, 2,
+        at_most=True,
+    )  # fmt: skip
+
+
+def _bare(cluster: Cluster, namespace: str) -> float:
+    uids = {one["metadata"]["name"]: one["metadata"]["uid"] for one in cluster.list_of("Pod", namespace)}
+    kube = connect(CLUSTER, cluster.kubeconfig, "irkit", user_agent="bench")
+
+    def patch(name: str) -> None:
+        body: list[Json] = [
+            {"op": "test", "path": "/metadata/uid", "value": uids[name]},
+            {"op": "add", "path": pointer("metadata", "labels", "bench"), "value": "yes"},
+        ]
+        kube.perform(
+            KubeCall(
+                name="label", cluster=CLUSTER.id, verb="patch", resource=PODS, namespace=namespace, object=name,
+                body=body,
+            ),
+            {}, 30,
+        )  # fmt: skip
+
+    patch(next(iter(uids)))
+    with ThreadPoolExecutor(THREADS) as workers:
+        begun = time.perf_counter()
+        list(workers.map(patch, uids))
+        spent = time.perf_counter() - begun
+    kube.close()
+    return spent
+
+
+def _contained(cluster: Cluster, namespace: str, folder: Path) -> tuple[float, int]:
+    parts = Parts(
+        connect=lambda ref, agent: connect(ref, cluster.kubeconfig, "irkit", user_agent=agent),
+        catalog=Catalog.builtin(),
+    )
+    app = App(folder / "fleet", "bench", parts, limits=Limits(max_targets=2 * FLEET))
+    found: dict[str, Any] = cluster.get("Namespace", namespace)
+    target = NamespaceRef(cluster=CLUSTER, name=namespace, uid=found["metadata"]["uid"])
+    begun = time.perf_counter()
+    ask = Ask(target, MANY.encode(), "many.yaml", {"namespace": target.dump()}, clock.now())
+    ticket = app.open_run(ask)
+    records = [0]
+
+    def heard(new: Any) -> None:  # noqa: ANN401 -- records
+        records[0] += len(new)
+
+    end = app.advance(ticket, threading.Event(), heard)
+    spent = time.perf_counter() - begun
+    marked = cluster.list_of("Pod", namespace, **{CASE_LABEL: ticket.case})
+    if not isinstance(end, Closed) or len(marked) != FLEET:
+        msg = f"the fleet's run did not end as it should: {json.dumps(str(end))[:500]}, {len(marked)} marked"
+        raise RuntimeError(msg)
+    return spent, records[0]
