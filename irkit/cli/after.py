@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from irkit.cli.completing import Case, StepName, cases
-from irkit.cli.context import Context, confirm, interactive
+from irkit.cli.context import DECLINED, Context, confirm, interactive
 
 if TYPE_CHECKING:
     from irkit.journal.state import StepState
@@ -136,10 +136,10 @@ def undo(
             if not own.json:
                 text = "Planned only: nothing was changed. To run it: the same command with --yes"
                 own.show([[text]], lab=False)
-            return 0
+            return DECLINED
         if not confirm("\nTake it back? [y]es, [N]o  "):
             own.show([["Nothing was changed."]], lab=False)
-            return 0
+            return DECLINED
     ticket = own.app.open_undo(case, asked, step, preflight=own.preflight)
     if not own.json:
         own.show(irreversible_lines([(one.step, one.why) for one in ticket.irreversible]), lab=False)

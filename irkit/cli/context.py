@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 
 INTERRUPTED = 130
+DECLINED = 3
+"""Nothing was changed, though the command was one that changes: `irkit respond F && page-off` must not go on."""
 
 
 @dataclass(slots=True)

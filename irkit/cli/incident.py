@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from irkit.cli.context import Context, confirm, interactive
+from irkit.cli.context import DECLINED, Context, confirm, interactive
 from irkit.cli.worlds import require
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ def _go(own: Context, ask: Ask, *, yes: bool) -> int:
             status = _show_plan(own, ask)
             if not own.json:
                 own.show([["Planned only: nothing was changed. To run it: the same command with --yes"]], lab=False)
-            return status
+            return status or DECLINED
         answer = _question(own, ask)
         if answer is not None:
             return answer
@@ -203,7 +203,7 @@ def _question(own: Context, ask: Ask) -> int | None:
             return None
         if not answer:
             own.show([["Nothing was changed."]], lab=False)
-            return _status(found)
+            return DECLINED
         own.show(diff_lines(found), lab=False)
 
 

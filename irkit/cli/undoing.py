@@ -22,9 +22,29 @@ def undo_lines(case: CaseFile, step: str = "") -> list[Line]:
     lines.extend(field("Target", str(state.target)))
     for change in changes:
         lines.extend(hanging("  ", change))
+    for warning in opened(case, step):
+        lines.extend(hanging("  ! ", warning, style="warn"))
     text = "Only what irkit changed is restored; a later edit by others stops it and is shown."
     lines.extend(hanging("", text, style="dim"))
     return lines
+
+
+def opened(case: CaseFile, step: str = "") -> list[str]:
+    """What the undo opens again, and what it cannot bring back: who says yes must have read it."""
+    state = case.state
+    found: dict[str, None] = {}
+    for run in state.runs.values():
+        for one in case.view(run).steps if run.mode == "apply" else ():
+            entry = one.state
+            if step not in {"", entry.key, entry.key.partition("[")[0]} or not entry.mark:
+                continue
+            action = case.catalog.get(one.uses)
+            acted = any(effect.mark == entry.mark for effect in state.effects.values())
+            if acted and one.purpose == "contain" and entry.target in state.users.get(entry.mark, set()):
+                found[f"{target_words(state, entry.target)} will not be contained any more by {one.uses}"] = None
+            if acted and action is not None and action.spec.no_undo and action.spec.risk == "destructive":
+                found[f"what {entry.key} did cannot be taken back: {action.spec.no_undo}"] = None
+    return list(found)
 
 
 def standing(case: CaseFile, step: str = "") -> list[str]:

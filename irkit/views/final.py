@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from irkit.app.undo import PARTLY
 from irkit.model import records as r
 from irkit.views.casefile import CaseFile, RunView, StepView
 from irkit.views.figures import plural, size
@@ -122,6 +123,8 @@ def next_commands(case: CaseFile, view: RunView, irkit: str = "irkit") -> list[s
     """What to type next."""
     name = case.state.case
     found = [f"{irkit} status {name}", f"{irkit} report {name} -o report.html"]
+    if view.run.name == PARTLY:
+        return [found[0], f"{irkit} check {name}", f"{irkit} undo {name}"]
     if view.run.mode == "apply":
         return [*found, f"{irkit} undo {name}"]
     return [f"{irkit} verify {name}", f"{irkit} close {name} --why '…'", found[1]]

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from irkit.app.undo import PARTLY
 from irkit.journal.state import CaseState
 from irkit.views.casefile import RunView, StepView
 
@@ -93,6 +94,8 @@ def lead(view: RunView) -> Lead:
 
 def _undone(view: RunView) -> Lead:
     odd = tuple(step for step in view.steps if step.status != "proven")
+    if not odd and view.run.name == PARTLY:
+        return Lead("This step is taken back; the rest stands.", "good")
     if not odd:
         return Lead("Taken back.", "good")
     waiting = all(not step.closed for step in odd)

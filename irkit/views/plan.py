@@ -65,9 +65,16 @@ def missing_lines(found: Preflight) -> list[Line]:
         return field("Missing", f"permissions: could not be checked: {found.unchecked}", style="bad")
     lines: list[Line] = []
     for one in found.missing:
-        steps = ", ".join(one.grant.steps)
-        text, style = (f"{steps} will fail, the rest goes on", "warn") if one.grant.optional else (steps, "bad")
-        lines.extend(field("" if lines else "Missing", f"{one}: {text}", style=style))
+        if not one.grant.optional:
+            lines.extend(field("" if lines else "Missing", f"{one}: {', '.join(one.grant.steps)}", style="bad"))
+    less: dict[tuple[str, ...], list[str]] = {}
+    for one in found.missing:
+        if one.grant.optional:
+            less.setdefault(one.grant.steps, []).append(one.grant.access.resource)
+    for steps, resources in less.items():
+        kinds = ", ".join(dict.fromkeys(resources))
+        text = f"not allowed: some of what {', '.join(steps)} may do with {kinds}; the run does without"
+        lines.extend(field("" if lines else "Missing", text, style="warn"))
     return lines
 
 

@@ -265,6 +265,20 @@ def test_an_api_server_that_dies_in_mid_run_parks_it_and_resume_ends_it(shop: Sh
     assert not shop.reaches(shop.client, shop.target)
 
 
+def test_a_process_that_makes_a_network_of_its_own_cannot_fake_the_proof(shop: Shop) -> None:
+    """Any user may: a user namespace needs no privilege. What is then seen from inside could be faked."""
+    faker = ["sh", "-c", "unshare -r -n sleep 1000000 & exec httpd -f -p 8080 -h /tmp"]
+    shop.cluster.apply(pod("faker", {"app": "faker"}, command=faker), namespace=shop.namespace)
+    (target,) = shop.cluster.ready(shop.namespace, 1, app="faker")
+    shop.target = target
+
+    done = shop.contain()
+
+    assert 4 == done.returncode, done.stdout + done.stderr
+    assert "CONTAINMENT UNPROVEN" in done.stdout
+    assert "what is seen could be faked" in " ".join(done.stdout.split())
+
+
 def test_twenty_responders_write_once(shop: Shop) -> None:
     mark = shop.cluster.mark()
     ended: list[subprocess.CompletedProcess[str]] = []

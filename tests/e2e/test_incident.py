@@ -78,6 +78,7 @@ def respond_and_undo(user: User, finding: Path, status: int, last: str) -> None:
         assert user.type("verify", case).returncode == 0
         undone = user.type("undo", case, "--yes")
         assert undone.returncode == 0, undone.stderr + undone.stdout
+        assert "will not be contained any more by kube.isolate_pod" in " ".join(undone.stdout.split())
         assert user.type("verify", case).returncode == 0
         assert before == {_name(doc): _plain(doc) for doc in control.dump()}
         assert [] == control.unserved()

@@ -66,7 +66,7 @@ def test_an_interrupt_at_a_question_is_130_and_says_that_nothing_was_done(
 @pytest.mark.parametrize(
     ("answer", "wanted"),
     [
-        ("n", (0, "Nothing was changed.")),
+        ("n", (3, "Nothing was changed.")),
         (KeyboardInterrupt(), (130, "interrupted at the question: nothing was changed")),
     ],
 )
