@@ -27,7 +27,7 @@ KEPT = "every artefact in the folder is journaled, whole or torn"
 SERVED = "nothing was asked that the lab does not serve"
 
 _DIGEST = re.compile("[0-9a-f]{64}")
-_TAKE = re.compile(r"-\d+(?=\.jsonl$)")  # of an export, where an earlier take was torn
+_TAKE = re.compile(r"-\d{1,2}(?=\.jsonl?$)")  # of an artefact, where an earlier take was torn
 _VOLATILE_OUTPUTS = frozenset({"sha256", "size"})
 
 
