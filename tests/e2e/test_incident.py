@@ -139,7 +139,7 @@ def test_a_drill_may_keep_its_world(user: User) -> None:
     try:
         assert process.status(folder) is not None
         results = pasted(user, done.stdout.rpartition("DRILL compromised-pod")[2])
-        assert [0, 0, 0, 0] == [one.returncode for one in results]  # verify, status, undo (planned only), lab down
+        assert [0, 0, 3, 0] == [one.returncode for one in results]  # verify, status, undo (planned only), lab down
         assert process.status(folder) is None
     finally:
         process.down(folder)
@@ -162,7 +162,7 @@ def test_a_plan_writes_nothing(user: User) -> None:
         assert planned.returncode == 0, planned.stderr
         assert "made no write" in planned.stdout
         asked = user.type("respond", str(FINDING))  # no terminal and no --yes: it plans and stops
-        assert asked.returncode == 0
+        assert asked.returncode == 3
         assert before == control.dump()
         writes = [
             one for one in control.audit() if one["verb"] not in {"get", "list"} and "review" not in one["resource"]

@@ -16,10 +16,8 @@ from irkit.model.plans import Impact, Verdict
 from irkit.model.ports import KubeReader, Reader
 from irkit.model.refs import ServiceAccountRef
 
-_DISCOVERY = frozenset({
-    "ClusterRole system:basic-user", "ClusterRole system:discovery", "ClusterRole system:public-info-viewer",
-    "ClusterRole system:service-account-issuer-discovery",
-})  # fmt: skip
+_EVERYBODYS = ("basic-user", "discovery", "public-info-viewer", "service-account-issuer-discovery")
+_DISCOVERY = frozenset(f"ClusterRole system:{name}" for name in _EVERYBODYS)
 """What Kubernetes itself binds to everybody: who am I, and what does this API serve. A Role of such a name is none."""
 _SUBJECT_FIELDS = frozenset({"kind", "name", "namespace", "apiGroup"})
 _SHOWN = 5
