@@ -64,6 +64,7 @@ class Blocked:
     hint: str = ""
     retry: float | None = None
     counts: bool = True  # whether this try counts towards giving up; being told to come back later does not
+    answered: bool = False  # the API is there, and has no answer to this
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +133,7 @@ def look(task: Task, reader: Reader, limits: Limits) -> Looked | Blocked | Broke
     except Refused as error:
         return Looked(task, Refuse(error.message, hint=error.hint))
     except (CredentialsExpired, Unreachable, ServerFault, Denied) as error:
-        if isinstance(error, ServerFault) and task.unit.step.on_failure == "continue":
-            # The API is there and cannot answer this: after some tries the others go on without it, as they were told.
-            return Blocked(task, None, str(error), error.hint, retry=1.0)
-        return Blocked(task, _park_reason(error), str(error), error.hint)
+        return Blocked(task, _park_reason(error), str(error), error.hint, answered=isinstance(error, ServerFault))
     except Throttled as error:
         return Blocked(task, None, str(error), retry=error.retry_after, counts=False)
     except IrkitError as error:

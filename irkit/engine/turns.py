@@ -130,7 +130,8 @@ class Turns:
         if result.why == "denied" and job.unit.step.on_failure == "continue":
             # The others were told to go on without it: containment must not wait until somebody grants a read.
             return close(run, job.unit, Verdict(status="failed", why=result.detail), hint=result.hint)
-        if result.why is not None:
+        others_go_on = result.answered and job.unit.step.on_failure == "continue"  # after some tries, like any failure
+        if result.why is not None and not others_go_on:
             return r.StepParked(
                 run=run.id, step=job.unit.key, turn=turn, why=result.why, detail=result.detail, hint=result.hint
             )

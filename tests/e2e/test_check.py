@@ -134,6 +134,19 @@ def test_what_was_taken_back_is_not_missed_and_is_not_called_contained(stage: St
     assert check_status(found) == 4
 
 
+def test_taking_one_step_back_hides_nothing_of_the_rest(stage: Stage) -> None:
+    stage.control.fault(Fault(kind="status", code=403, verb="create", resource="networkpolicies", count=0))
+    weak = ISOLATE.replace("needs:", "on_failure: continue, needs:")
+    ticket, _ = stage.run(book(LABEL + weak))
+    before = statuses(check(stage.app(), ticket.case))
+    assert before["isolate"] == "never"
+
+    app = stage.app()
+    stage.advance(app.open_undo(ticket.case, clock.now(), "label"), app)
+
+    assert statuses(check(stage.app(), ticket.case))["isolate"] == "never"
+
+
 def test_a_step_that_never_was_done_is_told(stage: Stage) -> None:
     stage.control.fault(Fault(kind="status", code=403, verb="create", resource="networkpolicies", count=0))
     ticket, _ = stage.run(book(SCOPE + LABEL + ISOLATE), -1)

@@ -95,6 +95,21 @@ def test_containment_does_not_wait_for_an_export_that_is_denied(stage: Stage) ->
     assert ("failed", "proven", "unproven") == tuple(verdicts(end.run)[one] for one in ("baseline", "label", "isolate"))
 
 
+def test_containment_does_not_wait_for_an_export_that_the_api_cannot_answer(stage: Stage) -> None:
+    """A list that times out in a large cluster does so again after every resume."""
+    stage.control.fault(Fault(kind="status", code=504, verb="list", resource="events", count=0))
+    _, end = stage.run(shipped.load("compromised-pod")[0].decode())
+    assert isinstance(end, Closed)
+    assert ("failed", "proven", "unproven") == tuple(verdicts(end.run)[one] for one in ("baseline", "label", "isolate"))
+
+
+def test_what_must_not_fail_still_parks_where_the_api_cannot_answer(stage: Stage) -> None:
+    stage.control.fault(Fault(kind="status", code=504, verb="get", resource="pods", count=0))
+    _, end = stage.run(book(LABEL))
+    assert isinstance(end, Parked)
+    assert "parked" == end.on
+
+
 def test_an_expired_token_parks_only_what_needs_it(stage: Stage) -> None:
     stage.control.fault(Fault(kind="expire_token", verb="patch", resource="pods"))
     ticket, end = stage.run(book(LABEL))

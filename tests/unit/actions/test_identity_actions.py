@@ -115,6 +115,7 @@ def test_a_binding_names_the_account_by_itself_or_by_its_user_name(
         ("system:authenticated", "cart", "view", True),
         ("system:unauthenticated", "", "view", False),
         ("system:authenticated", "", "system:discovery", False),  # Kubernetes itself binds it to everybody
+        ("system:authenticated", "shop", "system:discovery", True),  # and nobody binds it in a namespace but to hide
         ("system:authenticated", "", "system:basic-user", False),
         ("system:authenticated", "", "cluster-admin", True),
     ],

@@ -94,10 +94,3 @@ def test_an_undo_names_the_objects(tmp_path: Path, capsys: pytest.CaptureFixture
     assert run(["undo", CASE]) == 3  # planned only
     shown = " ".join(capsys.readouterr().out.split())
     assert 'pod shop/web-1 (uid 5b1c9c1e) metadata.labels["x"]: 1 → (none)' in shown
-
-
-def test_an_undo_says_what_it_opens_before_it_asks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    open_case(tmp_path / "state" / "irkit", CASE)
-    run(["undo", CASE])
-    shown = " ".join(capsys.readouterr().out.split())
-    assert "will not be contained any more" not in shown  # it labelled only
