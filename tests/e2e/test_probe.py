@@ -7,8 +7,10 @@ from typing import Literal
 import pytest
 
 from irkit.engine.perform import Closed
+from irkit.journal.blobs import Blobs
 from irkit.lab.behaviour import TOOLS, Behaviour
 from irkit.model import records as r
+from irkit.model.playbooks import Playbook
 from irkit.model.refs import PodRef
 from tests.crash.harness import world_of
 from tests.e2e.stage import ISOLATE, LABEL, Stage, book, verdicts
@@ -125,6 +127,19 @@ def test_no_tool_pod_is_left_and_undo_brings_the_world_back(stage: Stage) -> Non
     app = stage.app()
     stage.advance(app.open_undo(ticket.case, end_of_time()), app)
     assert before == world_of(stage.control)
+
+
+def test_what_might_fail_may_fail_in_its_undo_too(stage: Stage) -> None:
+    """A tool pod that cannot be removed must not keep the network from coming back."""
+    weak = PROBE.replace("NEEDS", "isolate").replace(
+        "      uses: kube.probe_pod", "      on_failure: continue\n      uses: kube.probe_pod"
+    )
+    ticket, _ = stage.run(book(SCOPE + LABEL + ISOLATE + weak))
+    app = stage.app()
+    undo = stage.advance(app.open_undo(ticket.case, end_of_time()), app)
+    data = Blobs(app.cases.folder(ticket.case)).get(undo.run.checked)
+    steps = {one.id: one.on_failure for one in Playbook.model_validate_json(data).steps}
+    assert {"undo-probe": "continue", "undo-isolate": "stop", "undo-label": "stop"} == steps
 
 
 def end_of_time() -> str:

@@ -59,8 +59,6 @@ def verdict(facts: Facts) -> Verdict:
     probe = facts.probe
     if probe is not None and probe.open:
         return Verdict.leaky(f"connections came through: {'; '.join(probe.open[:_SHOWN])}")
-    if probe is not None and probe.established == "alive":
-        return Verdict.leaky("an established connection lives on: kube.cut_connections ends it")
     if facts.engine.enforces == "no" and not (probe and probe.tried):
         return Verdict.leaky(f"nothing enforces the policy: {facts.engine}")
     left, gaps = _left(facts), _gaps(facts, probe)

@@ -23,10 +23,9 @@ class ProbeSeen:
     refused: int
     tried: int
     open: tuple[str, ...] = ()
-    as_of: str = ""
     ingress: bool = False
     egress: bool = False
-    established: Literal["cut", "alive", "unknown"] = "unknown"
+    established: Literal["cut", "unknown"] = "unknown"
     doubts: tuple[str, ...] = ()
 
 
@@ -52,7 +51,7 @@ def probed(evidence: EvidenceReader, pod: PodRef, now: str) -> ProbeSeen | None:
     )
 
 
-def _established(seen: int, left: int) -> Literal["cut", "alive", "unknown"]:
+def _established(seen: int, left: int) -> Literal["cut", "unknown"]:
     """What the probe saw decides: after a cut that left none, what it saw was opened since. Else the cut's own look."""
     if seen > 0:
         return "unknown"
