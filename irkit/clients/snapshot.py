@@ -48,12 +48,10 @@ class SnapshotReader:
         """All objects; of a list that was already asked for whole, those with these labels."""
         if not labels:
             return self._all(resource, namespace)
+        key = ("list", resource, namespace, frozenset(labels.items()))
         if (self._crowded and resource == PODS) or self._has_all(resource, namespace):
             whole = self._all(resource, namespace)
-            wanted = labels.items()
-            items = tuple(item for item in whole.items if wanted <= item.labels("metadata", "labels").items())
-            return Listing(items, whole.version, whole.as_of)
-        key = ("list", resource, namespace, frozenset(labels.items()))
+            return self._once(("some", *key), lambda: _some(whole, labels))
         return self._once(key, lambda: self._reader.list(resource, namespace, labels))
 
     def list_metadata(
@@ -75,9 +73,7 @@ class SnapshotReader:
         return self._once(key, lambda: self._reader.list(resource, namespace))
 
     def _by_name(self, resource: Resource, namespace: str) -> dict[str, Doc]:
-        whole = self._all(resource, namespace)
-        key = ("names", resource, namespace)
-        return self._once(key, lambda: {item.text("metadata", "name"): item for item in whole.items})
+        return self._all(resource, namespace).derive(_named)
 
     def _has_all(self, resource: Resource, namespace: str) -> bool:
         if resource.namespaced and not namespace:
@@ -100,3 +96,13 @@ class SnapshotReader:
                 answer.set_exception(error)
                 raise
         return answer.result()
+
+
+def _named(whole: Listing) -> dict[str, Doc]:
+    return {item.text("metadata", "name"): item for item in whole.items}
+
+
+def _some(whole: Listing, labels: Mapping[str, str]) -> Listing:
+    wanted = labels.items()
+    items = tuple(item for item in whole.items if wanted <= item.labels("metadata", "labels").items())
+    return Listing(items, whole.version, whole.as_of)

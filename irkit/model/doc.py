@@ -43,60 +43,62 @@ class Doc:
 
     def has(self, *path: str) -> bool:
         """Whether the field is there and not null."""
-        return self._find(path)[0] is not _MISSING
+        return self._find(path) is not _MISSING
 
     def text(self, *path: str, default: str | None = None, limit: int = MAX_TEXT) -> str:
         """A string of at most `limit` characters."""
-        value, where = self._find(path)
+        value = self._find(path)
         if value is _MISSING and default is not None:
             return default
         if type(value) is not str:
-            raise self._bad(where, "text", value)
+            raise self._bad(path, "text", value)
         if len(value) > limit:
+            where = _join(self._path, path)
             raise Malformed(self._what, where, f"at most {limit} characters", f"{len(value)} characters")
         return value
 
     def integer(self, *path: str, default: int | None = None) -> int:
         """An integer (a boolean is none)."""
-        value, where = self._find(path)
+        value = self._find(path)
         if value is _MISSING and default is not None:
             return default
         if type(value) is not int:
-            raise self._bad(where, "an integer", value)
+            raise self._bad(path, "an integer", value)
         return value
 
     def flag(self, *path: str, default: bool | None = None) -> bool:
         """A boolean."""
-        value, where = self._find(path)
+        value = self._find(path)
         if value is _MISSING and default is not None:
             return default
         if type(value) is not bool:
-            raise self._bad(where, "true or false", value)
+            raise self._bad(path, "true or false", value)
         return value
 
     def part(self, *path: str) -> Doc:
         """An object; an empty one where it is missing."""
-        value, where = self._find(path)
+        value = self._find(path)
         if value is _MISSING:
-            return Doc({}, self._what, where)
+            return Doc({}, self._what, _join(self._path, path))
         if type(value) is not dict:
-            raise self._bad(where, "an object", value)
-        return Doc(value, self._what, where)
+            raise self._bad(path, "an object", value)
+        return Doc(value, self._what, _join(self._path, path))
 
     def each(self, *path: str) -> Iterator[Doc]:
         """The objects of an array; none where it is missing."""
         for item in self.items(*path):
             if type(item.raw) is not dict:
-                raise self._bad(item.path, "an object", item.raw)
+                raise Malformed(self._what, item.path, "an object", _describe(item.raw))
             yield item
 
     def items(self, *path: str) -> tuple[Doc, ...]:
         """The values of an array, of any type; none where it is missing."""
-        value, where = self._find(path)
+        value = self._find(path)
         if value is _MISSING:
             return ()
         if type(value) is not list:
-            raise self._bad(where, "a list", value)
+            raise self._bad(path, "a list", value)
+        where = _join(self._path, path)
         return tuple(Doc(item, self._what, f"{where}[{index}]") for index, item in enumerate(value))
 
     def texts(self, *path: str) -> tuple[str, ...]:
@@ -105,27 +107,29 @@ class Doc:
 
     def labels(self, *path: str) -> dict[str, str]:
         """A string-to-string object, such as labels; empty where it is missing."""
-        return {key: self._string(value, *path, key) for key, value in self.part(*path).raw.items()}
+        value = self._find(path)
+        if value is _MISSING:
+            return {}
+        if type(value) is not dict:
+            raise self._bad(path, "an object", value)
+        for key, one in value.items():
+            if type(one) is not str:
+                raise self._bad((*path, key), "text", one)
+        return dict(value)
 
-    def _string(self, value: object, *path: str) -> str:
-        if type(value) is not str:
-            raise self._bad(_join(self._path, path), "text", value)
-        return value
-
-    def _find(self, path: tuple[str, ...]) -> tuple[Any, str]:
+    def _find(self, path: tuple[str, ...]) -> Any:  # noqa: ANN401 -- the untyped value
+        """The value there. Runs for every field of every object of a LIST: where it is, is worked out for errors."""
         value: Any = self._value
-        done: list[str] = []
-        for key in path:
-            if not isinstance(value, Mapping):
-                raise self._bad(_join(self._path, tuple(done)), "an object", value)
-            done.append(key)
+        for depth, key in enumerate(path):
+            if type(value) is not dict and not isinstance(value, Mapping):
+                raise self._bad(path[:depth], "an object", value)
             value = value.get(key)
             if value is None:
-                return _MISSING, _join(self._path, path)
-        return (_MISSING if value is None else value), _join(self._path, path)
+                return _MISSING
+        return _MISSING if value is None else value
 
-    def _bad(self, where: str, expected: str, value: object) -> Malformed:
-        return Malformed(self._what, where, expected, _describe(value))
+    def _bad(self, path: tuple[str, ...], expected: str, value: object) -> Malformed:
+        return Malformed(self._what, _join(self._path, path), expected, _describe(value))
 
 
 def _join(base: str, path: tuple[str, ...]) -> str:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar, TypeVarTuple
 
 from irkit.model.base import Json
 from irkit.model.doc import Doc
 from irkit.model.effects import Access, AwsCall, KubeCall, Resource, Store
 from irkit.model.records import AnyBody, Record
 from irkit.model.refs import ClusterRef
+
+T = TypeVar("T")
+Args = TypeVarTuple("Args")
 
 # -- observing ---------------------------------------------------------------------------------------
 
@@ -22,6 +25,19 @@ class Listing:
     items: tuple[Doc, ...]
     version: str
     as_of: str
+    _derived: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def derive(self, compute: Callable[[Listing, *Args], T], *args: *Args) -> T:
+        """What `compute` makes of this list, worked out once: all the looks of a wave are given the same list.
+
+        `compute` must be a plain function of the list and of `args` alone; two threads that ask at once may both
+        work it out. Raises what it raises, each time.
+        """
+        key = (compute, *args)
+        if key not in self._derived:
+            self._derived[key] = compute(self, *args)
+        found: T = self._derived[key]
+        return found
 
 
 class KubeReader(Protocol):

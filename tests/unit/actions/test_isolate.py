@@ -335,6 +335,21 @@ def test_hardest_3_those_that_share_the_state_are_named_before_anything_is_writt
     assert [one for one in planned(running("calico")).impact if "VPC CNI" in one.what] == []  # type: ignore[union-attr]
 
 
+def test_of_a_fleet_the_first_are_named_and_the_others_counted() -> None:
+    """Each pod of 500 would else name the other 499 in its plan, and in the journal."""
+    world = running("calico")
+    pod = world[PODS][0]
+    for number in range(9):
+        labels = {**pod["metadata"]["labels"], CASE_LABEL: CASE}
+        world[PODS].append({**pod, "metadata": meta(f"more-{number}", uid=f"m-{number}", labels=labels)})
+
+    plan = planned(world)
+
+    assert isinstance(plan, Change)
+    told = [one.who for one in plan.impact if "carries the case's label" in one.what]
+    assert told == [*(f"pod more-{number}" for number in range(5)), "4 more pods of the namespace"]
+
+
 def test_hardest_4_an_agent_that_is_switched_off_is_said_loudly() -> None:
     world = running("aws")
     world[NETWORK_POLICIES] = []

@@ -266,3 +266,19 @@ def test_metadata_is_asked_for_once_a_wave_and_is_never_taken_from_whole_objects
         "metadata secrets shop {} {}",
         "metadata secrets shop {} {'type': 't'}",
     ]
+
+
+def test_what_is_made_of_a_list_is_worked_out_once_for_all_who_look() -> None:
+    reader = SnapshotReader(Cluster(("a", {"case": "1"}), ("b", {})), crowd=CROWD)
+    worked: list[str] = []
+
+    def names(listing: Listing, prefix: str) -> list[str]:
+        worked.append(prefix)
+        return [prefix + name for name in _names(listing)]
+
+    seen = [reader.list(PODS, "shop", {"case": "1"}).derive(names, "x-") for _ in range(3)]
+    other = reader.list(PODS, "shop", {"case": "1"}).derive(names, "y-")
+
+    assert (seen, other, worked) == ([["x-a"]] * 3, ["y-a"], ["x-", "y-"])
+    assert SnapshotReader(Cluster(("a", {}))).list(PODS, "shop").derive(names, "x-") == ["x-a"]
+    assert worked == ["x-", "y-", "x-"]  # another wave's list is another list

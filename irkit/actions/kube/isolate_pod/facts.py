@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from irkit.actions.kube.engines import DenialSeen, EngineSeen, Sharing, denials_of, detect, look_for, sharing
 from irkit.actions.kube.engines.denials import Family
 from irkit.actions.kube.fields import Fields, label, read_fields
+from irkit.actions.kube.isolate_pod.lists import marked_pods, policies, readable, selecting
 from irkit.actions.kube.isolate_pod.policy import policy_name
 from irkit.actions.kube.isolate_pod.probed import ProbeSeen, probed
-from irkit.actions.kube.netpol import Opening, Pod, Policy, Selector, openings
-from irkit.actions.kube.objects import FARGATE_LABEL, NAME_LIMIT, find, living
-from irkit.actions.kube.owners import pod_ref
+from irkit.actions.kube.netpol import Opening, Pod, Policy, openings
+from irkit.actions.kube.objects import FARGATE_LABEL, find
 from irkit.actions.kube.proofs import circumstances
-from irkit.errors import Malformed
 from irkit.model.effects import Mark
 from irkit.model.kube import CASE_LABEL, NETWORK_POLICIES, PODS, SERVICES
-from irkit.model.ports import KubeReader, Listing, Reader
+from irkit.model.ports import KubeReader, Reader
 from irkit.model.refs import PodRef
 
 _UNSEEN, _ALONE = EngineSeen("unknown", "unknown"), Sharing()
@@ -69,18 +66,13 @@ def observe(pod: PodRef, mark: Mark, reader: Reader, choice: Choice) -> Facts:
     labels = {} if doc is None else doc.labels("metadata", "labels")
     listing = kube.list(NETWORK_POLICIES, pod.namespace)
     after = {**labels, CASE_LABEL: mark.case}
-    known = tuple(map(Policy.read, listing.items))
-    policies = [one for one in known if one.name == policy_name(mark) or one.selector.matches(after)]
-    marked = kube.list(PODS, pod.namespace, {CASE_LABEL: mark.case}).items
-    others = [
-        (other.name, other.key)
-        for other in (pod_ref(pod.cluster, doc) for doc in marked if living(doc))
-        if other.uid != pod.uid
-    ]
+    known = listing.derive(policies)
+    about = [one for one in known if one.name == policy_name(mark) or one.selector.matches(after)]
+    marked = kube.list(PODS, pod.namespace, {CASE_LABEL: mark.case}).derive(marked_pods, pod.cluster)
     services = [
-        service.text("metadata", "name", limit=NAME_LIMIT)
-        for service in (kube.list(SERVICES, pod.namespace).items if doc is not None else ())
-        if service.part("spec", "selector").raw and Selector.equals(service.labels("spec", "selector")).matches(labels)
+        name
+        for name, selector in (kube.list(SERVICES, pod.namespace).derive(selecting) if doc is not None else ())
+        if selector.matches(labels)
     ]
     target = None if doc is None else replace(Pod.read(doc), labels=tuple(sorted(after.items())))
     engine = detect(kube)
@@ -90,9 +82,9 @@ def observe(pod: PodRef, mark: Mark, reader: Reader, choice: Choice) -> Facts:
         labels=tuple(sorted(labels.items())),
         host_network=doc is not None and doc.flag("spec", "hostNetwork", default=False),
         fargate=FARGATE_LABEL in labels,
-        policies=tuple(sorted(policies, key=lambda one: one.name)),
-        others=tuple(sorted(others)),
-        services=tuple(sorted(services)),
+        policies=tuple(sorted(about, key=lambda one: one.name)),
+        others=tuple((other.name, other.key) for other in marked if other.uid != pod.uid),
+        services=tuple(services),
         openings=found,
         engine=engine,
         denials=tuple(
@@ -117,16 +109,8 @@ def _open(
     found, shares = openings(target, known), engine.name == "vpc-cni"
     if not found and not shares:
         return (), Sharing()
-    pods = tuple(_readable(kube.list(PODS, target.namespace)))
+    pods = kube.list(PODS, target.namespace).derive(readable)
     return openings(target, known, pods), sharing(target, pods, known) if shares else Sharing()
-
-
-def _readable(listing: Listing) -> Iterator[Pod]:
-    """Bystanders that cannot be read are left out: they must not hold up the containment."""
-    for doc in listing.items:
-        with suppress(Malformed):
-            if living(doc):
-                yield Pod.read(doc)
 
 
 def _families(choice: Choice, engine: EngineSeen, *, is_open: bool) -> tuple[Family, ...]:

@@ -108,10 +108,11 @@ def _gaps(facts: Facts, probe: ProbeSeen | None) -> list[str]:
 
 def impact(facts: Facts) -> tuple[Impact, ...]:
     """Who else feels it."""
-    others = tuple(
-        Impact(who=f"pod {name}", what="carries the case's label too: the same policy applies to it", warn=True)
-        for name, _ in facts.others
-    )
+    same = "carries the case's label too: the same policy applies to it"
+    others = [Impact(who=f"pod {name}", what=same, warn=True) for name, _ in facts.others[:_SHOWN]]
+    more = len(facts.others) - _SHOWN
+    if more > 0:  # a fleet: each of its pods would name all the others
+        others.append(Impact(who=f"{more} more pod{'s' if more > 1 else ''} of the namespace", what=same, warn=True))
     services = tuple(
         Impact(who=f"Service {name}", what="still counts the pod as an endpoint: requests sent to it time out")
         for name in facts.services
