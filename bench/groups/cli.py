@@ -18,7 +18,7 @@ from irkit.lab.scenario import parse
 ROUNDS = 9
 POD = "shop/solo"
 _SHOP = {
-    "apiVersion": "irkit.dev/v1",
+    "apiVersion": "irkit.dev/v1alpha1",
     "kind": "Scenario",
     "metadata": {"name": "bench", "title": "One pod"},
     "seed": 1,

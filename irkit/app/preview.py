@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from irkit.app.preflight import permissions
 from irkit.app.runs import App, Ask
+from irkit.app.standing import Standing, standing
 from irkit.engine import approvals
 from irkit.engine.decide import Unit, outputs, verdicts
 from irkit.engine.look import Blocked, Broken, look, outputs_json, prepare
@@ -45,7 +46,11 @@ class FieldChange:
 
 @dataclass(frozen=True, slots=True)
 class PlannedStep:
-    """What one step would do now. `later`: known only after another step; `why` says which."""
+    """What one step would do now. `later`: known only after another step; `why` says which.
+
+    `approval`: a second person must agree before it changes anything; `demanded` is what asks for that. `about` is what
+    a child of a `for_each` is about, as the plan names it: `shop/web-1`.
+    """
 
     key: str
     uses: str
@@ -61,6 +66,8 @@ class PlannedStep:
     hint: str = ""
     verdict: Verdict | None = None
     no_undo: str = ""
+    demanded: str = ""
+    about: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +84,7 @@ class Preview:
     missing: tuple[Need, ...]
     unchecked: str  # why permissions could not be checked, or ""
     digest: str
+    standing: Standing = field(default_factory=Standing)
 
     @property
     def refused(self) -> tuple[PlannedStep, ...]:
@@ -162,7 +170,8 @@ def preview(app: App, ask: Ask) -> Preview:
     allowed = permissions(app.kube(ask.target.cluster), playbook, app.parts.catalog, ask.target)
     templates: list[Json] = [_promise(effect) for step in steps for effect in step.effects]
     whole = digest({"playbook": hashlib.sha256(ask.playbook).hexdigest(), "inputs": inputs, "calls": templates})
-    return Preview(ask, playbook, case, tuple(steps), allowed.missing, allowed.unchecked, whole)
+    seen = standing(reader.kube(ask.target.cluster), ask.target)
+    return Preview(ask, playbook, case, tuple(steps), allowed.missing, allowed.unchecked, whole, seen)
 
 
 def _promise(effect: KubeCall | AwsCall | Store) -> Json:
@@ -207,8 +216,7 @@ def _step(  # noqa: PLR0913, PLR0917 -- a look needs the whole setting
     if step.for_each is not None:
         children = expand(step, run.inputs, outputs(playbook, run))
         if isinstance(children, Missing):
-            why = _later(step, children.why, playbook, run)
-            return [PlannedStep(step.id, step.uses, purpose, "later", why)]
+            return [_later(app, step, step.id, children.why, playbook, run)]
         if len(children) > app.limits.max_targets:
             why = f"{len(children)} targets are more than the limit of {app.limits.max_targets}"
             hint = f"raise it with --max-targets {len(children)}"
@@ -216,7 +224,15 @@ def _step(  # noqa: PLR0913, PLR0917 -- a look needs the whole setting
         run.children[step.id] = tuple(key for key, _ in children)
         run.items.update(dict(children))
         units = [Unit(key, step, item) for key, item in children]
-    return [_unit(app, unit, playbook, state, run, reader) for unit in units]
+    return [replace(_unit(app, unit, playbook, state, run, reader), about=_about(unit)) for unit in units]
+
+
+def _about(unit: Unit) -> str:
+    """What a child is about; "" for a step that is no child."""
+    item = unit.item
+    if unit.step.for_each is None or not isinstance(item, dict) or not isinstance(item.get("name"), str):
+        return ""
+    return f"{item['namespace']}/{item['name']}" if item.get("namespace") else str(item["name"])
 
 
 def _unit(  # noqa: PLR0913, PLR0917 -- as above
@@ -226,15 +242,17 @@ def _unit(  # noqa: PLR0913, PLR0917 -- as above
     task = prepare(unit, playbook, state, run, app.parts.catalog)
     purpose = _purpose(app, step)
     if isinstance(task, Missing):
-        why = _later(step, task.why, playbook, run)
-        return PlannedStep(unit.key, step.uses, purpose, "later", why)
+        return _later(app, step, unit.key, task.why, playbook, run)
     if isinstance(task, Refuse):
         return PlannedStep(unit.key, step.uses, purpose, "refused", task.why, hint=task.hint)
     seen = look(task, reader, app.limits)
-    target = str(task.target)
+    target, demanded = str(task.target), _demanded(app, step)
     if isinstance(seen, Blocked | Broken):
         hint = seen.hint if isinstance(seen, Blocked) else ""
-        return PlannedStep(unit.key, step.uses, purpose, "blocked", seen.detail, target, hint=hint)
+        return PlannedStep(
+            unit.key, step.uses, purpose, "blocked", seen.detail, target, hint=hint,
+            approval=bool(demanded), demanded=demanded,
+        )  # fmt: skip
     plan, spec = seen.plan, task.action.spec
     if isinstance(plan, Settled):
         entry = run.step(unit.key)
@@ -243,11 +261,21 @@ def _unit(  # noqa: PLR0913, PLR0917 -- as above
     if isinstance(plan, Change):
         return PlannedStep(
             unit.key, step.uses, purpose, "change", plan.why, target, plan.effects, _fields(plan), plan.impact,
-            approval=approvals.needed(step, spec), accept_loss=step.accept_loss, no_undo=spec.no_undo,
+            approval=bool(demanded), demanded=demanded, accept_loss=step.accept_loss, no_undo=spec.no_undo,
         )  # fmt: skip
     if isinstance(plan, Refuse):
         return PlannedStep(unit.key, step.uses, purpose, "refused", plan.why, target, hint=plan.hint)
-    return PlannedStep(unit.key, step.uses, purpose, "wait", plan.why, target)
+    return PlannedStep(
+        unit.key, step.uses, purpose, "wait", plan.why, target, approval=bool(demanded), demanded=demanded
+    )
+
+
+def _demanded(app: App, step: Step) -> str:
+    """What makes a second person needed before the step may change anything, or ""."""
+    action = app.parts.catalog.get(step.uses)
+    if action is None or not approvals.needed(step, action.spec):
+        return ""
+    return "the playbook asks for it" if step.approval == "required" else f"{step.uses} is destructive"
 
 
 def _fields(plan: Change) -> tuple[FieldChange, ...]:
@@ -258,10 +286,19 @@ def _fields(plan: Change) -> tuple[FieldChange, ...]:
     )
 
 
-def _later(step: Step, why: str, playbook: Playbook, run: RunState) -> str:
+def _later(  # noqa: PLR0913, PLR0917 -- as above
+    app: App, step: Step, key: str, why: str, playbook: Playbook, run: RunState
+) -> PlannedStep:
     """Which steps must run first; or, where all of them have answered, that this one will be skipped."""
     known = outputs(playbook, run)
     named = [*step.arguments.values(), *([step.for_each] if step.for_each else [])]
     sources = dict.fromkeys(one.expr[1] for one in named if isinstance(one, Expr) and one.expr[0] == "steps")
     open_ones = [name for name in sources if name not in known]
-    return f"known only after {', '.join(open_ones)}" if open_ones else f"will be skipped: {why}"
+    purpose = _purpose(app, step)
+    if not open_ones:
+        return PlannedStep(key, step.uses, purpose, "later", f"will be skipped: {why}")
+    demanded = _demanded(app, step)
+    return PlannedStep(
+        key, step.uses, purpose, "later", f"known only after {', '.join(open_ones)}",
+        approval=bool(demanded), demanded=demanded,
+    )  # fmt: skip

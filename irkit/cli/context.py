@@ -117,19 +117,24 @@ def confirm(question: str, keys: Sequence[str] = ("y", "yes"), *, did: str = "no
     Ctrl-C at the question ends the command with 130, and says what was done until then.
     """
     while True:
-        try:
-            typed = input(question).strip().lower()
-        except EOFError:
-            sys.stdout.write("\n")
-            return ""
-        except KeyboardInterrupt:
-            sys.stderr.write(f"\nirkit: interrupted at the question: {did}\n")
-            raise typer.Exit(INTERRUPTED) from None
+        typed = reply(question, did=did).lower()
         if typed in keys:
             return typed
         if typed in {"", "n", "no"}:
             return ""
         sys.stdout.write(f"That key means nothing here. It is one of: {', '.join([*keys, 'n'])}\n")
+
+
+def reply(question: str, *, did: str = "nothing was changed") -> str:
+    """What was typed, without the space around it; "" at the end of the input. Ctrl-C ends the command, as above."""
+    try:
+        return input(question).strip()
+    except EOFError:
+        sys.stdout.write("\n")
+        return ""
+    except KeyboardInterrupt:
+        sys.stderr.write(f"\nirkit: interrupted at the question: {did}\n")
+        raise typer.Exit(INTERRUPTED) from None
 
 
 def executable() -> str:

@@ -122,6 +122,7 @@ def plan(  # noqa: PLR0913, PLR0917 -- typer takes options as parameters
     finding: Annotated[str, typer.Option(help="Plan what this finding would be answered with.")] = "",
     pick: Pick = "",
     diff: Annotated[bool, typer.Option("--diff", help="Every change, field by field.")] = False,
+    steps: Annotated[bool, typer.Option("--steps", help="Every step in full: each target, each call.")] = False,
 ) -> int:
     """Show what would be done. Writes nothing."""
     from irkit.cli.asking import ask_for_finding, ask_for_inputs  # noqa: PLC0415 -- start-up time of --help
@@ -136,19 +137,22 @@ def plan(  # noqa: PLR0913, PLR0917 -- typer takes options as parameters
     else:
         msg = "nothing to plan: name a playbook or a finding"
         raise UsageError(msg, hint="irkit plan compromised-pod -i pod=NAMESPACE/NAME, or irkit plan --finding FILE")
-    return _show_plan(own, ask, diff=diff)
+    return _show_plan(own, ask, diff=diff, steps=steps)
 
 
-def _show_plan(own: Context, ask: Ask, *, diff: bool = False) -> int:
+def _show_plan(own: Context, ask: Ask, *, diff: bool = False, steps: bool = False) -> int:
     """Print the plan; gives the exit status it deserves: 3 where a guard refuses, else 0."""
     from irkit.app.preview import preview  # noqa: PLC0415 -- start-up time of --help
-    from irkit.views.plan import diff_lines, plan_json, plan_lines  # noqa: PLC0415 -- as above
+    from irkit.views.plan import plan_json, plan_lines  # noqa: PLC0415 -- as above
+    from irkit.views.plan_steps import diff_lines, steps_lines  # noqa: PLC0415 -- as above
 
     found = preview(own.app, ask)
     if own.json:
         sys.stdout.write(plan_json(found) + "\n")
     else:
         own.show(plan_lines(found))
+        if steps:
+            own.show(steps_lines(found), lab=False)
         if diff:
             own.show(diff_lines(found), lab=False)
     return _status(found)
@@ -193,18 +197,36 @@ def _go(own: Context, ask: Ask, *, yes: bool) -> int:
 def _question(own: Context, ask: Ask) -> int | None:
     """Show the plan and ask; None to go on, else the exit status."""
     from irkit.app.preview import preview  # noqa: PLC0415 -- start-up time of --help
-    from irkit.views.plan import diff_lines, plan_lines  # noqa: PLC0415 -- as above
+    from irkit.views.plan import plan_lines  # noqa: PLC0415 -- as above
+    from irkit.views.plan_steps import diff_lines  # noqa: PLC0415 -- as above
 
     found = preview(own.app, ask)
     own.show(plan_lines(found))
     while True:
-        answer = confirm("\nRun it? [y]es, [d]iff, [N]o  ", ("y", "yes", "d", "diff"))
+        answer = confirm("\nRun it? [y]es, [s]teps…, [d]iff, [N]o  ", ("y", "yes", "s", "steps", "d", "diff"))
         if answer in {"y", "yes"}:
             return None
         if not answer:
             own.show([["Nothing was changed."]], lab=False)
             return DECLINED
-        own.show(diff_lines(found), lab=False)
+        if answer in {"s", "steps"}:
+            _steps(own, found)
+        else:
+            own.show(diff_lines(found), lab=False)
+
+
+def _steps(own: Context, found: Preview) -> None:
+    """Which step, and that step in full. What names none shows nothing: the question before it comes again."""
+    from irkit.cli.context import reply  # noqa: PLC0415 -- start-up time of --help
+    from irkit.views.plan_steps import pick, step_names, steps_lines  # noqa: PLC0415 -- as above
+
+    names = step_names(found)
+    typed = reply(f"Which step? Its number or name, Enter for all {len(names)}  ")
+    only = pick(found, typed)
+    if typed and not only:
+        own.show([[f"There is no such step. There are: {', '.join(names)}"]], lab=False)
+        return
+    own.show(steps_lines(found, only), lab=False)
 
 
 def read_input(name: str) -> bytes:

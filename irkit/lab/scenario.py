@@ -1,6 +1,6 @@
 """Scenario files: a world in a few lines of YAML.
 
-    apiVersion: irkit.dev/v1
+    apiVersion: irkit.dev/v1alpha1
     kind: Scenario
     metadata: {name: shop, title: A web shop}
     seed: 1
@@ -222,7 +222,7 @@ class Metadata(_Shape):
 class Scenario(_Shape):
     """A scenario file."""
 
-    api_version: Literal["irkit.dev/v1"]
+    api_version: Literal["irkit.dev/v1alpha1"]
     kind: Literal["Scenario"]
     metadata: Metadata
     seed: int = 1

@@ -20,11 +20,16 @@ def size(count: int) -> str:
 
 def ago(then: str, now: str) -> str:
     """How long ago, coarsely: `4 min ago`. Both in the records' form."""
+    return f"{age(then, now)} ago"
+
+
+def age(then: str, now: str) -> str:
+    """How long it lasts, coarsely: `6 d`. Both in the records' form."""
     past = max(milliseconds(then, now), 0) // 1000
     for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
         if past >= length:
-            return f"{past // length} {unit} ago"
-    return f"{past} s ago"
+            return f"{past // length} {unit}"
+    return f"{past} s"
 
 
 def short(value: Json, limit: int = 160) -> str:

@@ -7,56 +7,85 @@ from collections.abc import Mapping
 
 import orjson
 
-from irkit.app.preview import PLACEHOLDER, PlannedStep, Preview
+from irkit.app.preview import Preview
 from irkit.app.runs import Ask
+from irkit.app.standing import Standing
 from irkit.engine.approvals import template
 from irkit.engine.preflight import Preflight
 from irkit.model.base import Json
-from irkit.model.effects import AwsCall, KubeCall, Store
-from irkit.views.figures import digest8, plural, short, size
+from irkit.views.figures import age, digest8, plural
+from irkit.views.folding import SHOWN
 from irkit.views.header import finding_lines
+from irkit.views.plan_steps import summary_lines
 from irkit.views.progress import call_words, json_safe
-from irkit.views.terminal import Line, Span, field, hanging, pad
-
-Effect = KubeCall | AwsCall | Store
-_NAME = 12
-_KINDS = {
-    "change": ("", ""),
-    "settled": ("nothing: ", "dim"),
-    "wait": ("wait: ", "dim"),
-    "refused": ("REFUSED: ", "bad"),
-    "blocked": ("cannot look: ", "bad"),
-    "later": ("", "dim"),
-}
+from irkit.views.terminal import Line, Span, field, hanging
 
 
-def header_lines(ask: Ask) -> list[Line]:
-    """What the command is about."""
+def header_lines(ask: Ask, seen: Standing | None = None) -> list[Line]:
+    """What the command is about; `seen` is what a plan saw of its target."""
     lines: list[Line] = []
     if ask.finding is not None:
         lines.extend(finding_lines(ask.finding))
     lines.extend(field("Cluster", str(ask.target.cluster)))
-    lines.extend(field("Target", f"{ask.target} · uid {ask.target.uid}"))
+    name, uid = str(ask.target), ask.target.uid
+    parts = [name, *([f"uid {uid}"] if uid and uid not in name else []), *(_state(seen, ask.asked) if seen else [])]
+    lines.extend(field("Target", " · ".join(parts)))
+    if seen is not None:
+        lines.extend(_identity(seen))
     lines.extend(field("Playbook", ask.playbook_name))
     return lines
 
 
+def _state(seen: Standing, now: str) -> list[str]:
+    if not seen.state:
+        return []
+    since = f" {age(seen.started, now)}" if seen.started else ""
+    return [f"{seen.state}{since}{f' on {seen.node}' if seen.node else ''}"]
+
+
+def _identity(seen: Standing) -> list[Line]:
+    """Whom the target acts as, and who feels it where that identity is taken away."""
+    if seen.unseen:
+        return field("Identity", f"not seen: {seen.unseen}", style="warn")
+    if seen.identity is None:
+        return []
+    who = seen.identity
+    role = f"role {who.role.rpartition('/')[2]} ({who.how})" if who.role else (who.how or "no AWS role")
+    if who.users is None:
+        others = "nobody could look which other pods use it"
+    elif who.users:
+        told = [name if name.startswith("pod ") else f"{plural(count, 'pod')} of {name}" for name, count in who.users]
+        rest = f", +{len(told) - SHOWN}" if len(told) > SHOWN else ""
+        others = f"used by {', '.join(told[:SHOWN])}{rest}"
+    else:
+        others = "no other pod uses it"
+    return field("Identity", f"service account {who.account} · {role} · {others}")
+
+
 def plan_lines(found: Preview) -> list[Line]:
-    """The whole screen."""
-    lines = header_lines(found.ask)
+    """The whole screen: a row a step, of children the first few and how many more. `steps_lines` has all of them."""
+    lines = header_lines(found.ask, found.standing)
     case = f"{found.case} (open: this run joins it)" if found.case else "new"
     lines.extend(field("Case", case))
     lines.append([""])
-    seen: dict[str, tuple[str, Json]] = {}
-    for number, step in enumerate(found.steps, 1):
-        lines.extend(_step(number, step, seen))
+    lines.extend(summary_lines(found))
     lines.append([""])
+    lines.extend(_approvals(found))
     lines.extend(missing_lines(Preflight(found.missing, found.unchecked)) or field("Missing", "permissions: none"))
     blind = unproven(found)
     if blind:
         lines.extend(field("Unproven", blind, style="warn"))
     lines.extend(field("Digest", f"{digest8(found.digest)} · the plan made no write"))
     return lines
+
+
+def _approvals(found: Preview) -> list[Line]:
+    """Which steps a second person is needed for. Said before the question: who answers it cannot be that person."""
+    names = list(dict.fromkeys(step.key.partition("[")[0] for step in found.steps if step.approval))
+    if not names:
+        return []
+    text = f"{', '.join(names)}: needs a second person, who types irkit approve CASE STEP; whoever runs this may not"
+    return field("Approval", text, style="warn")
 
 
 def missing_lines(found: Preflight) -> list[Line]:
@@ -87,72 +116,6 @@ def unproven(found: Preview) -> str:
     return f"{names}: no step probes the network, so configuration is all that will be seen"
 
 
-def _step(number: int, step: PlannedStep, seen: dict[str, tuple[str, Json]]) -> list[Line]:
-    """A step. `seen` are the patches of earlier ones: by what they patch, the step and the body."""
-    lead, style = _KINDS[step.kind]
-    now = f" ({step.verdict})" if step.verdict is not None and step.verdict.status != "proven" else ""
-    lines = hanging(f" {number:>2}  {pad(step.key, _NAME)} ", f"{lead}{step.why}{now}", style=style)
-    indent = " " * (_NAME + 6)
-    for effect in step.effects:
-        words = call_words(effect.model_dump(mode="json", include={"type", "verb", "resource", "namespace", "object",
-                                                                   "key", "service", "operation"}))  # fmt: skip
-        if effect.type == "store":
-            words += f" ({size(effect.size)})"
-        lines.extend(hanging(f"{indent}+ ", _shown(words) + _again(step, effect, words, seen)))
-    if step.accept_loss:
-        lines.extend(hanging(f"{indent}! ", f"accepts a loss: {step.accept_loss}", style="warn"))
-    if step.no_undo and step.kind == "change":
-        lines.extend(hanging(f"{indent}! ", f"no undo: {step.no_undo}", style="warn"))
-    if step.kind == "change" and step.purpose == "contain" and not step.impact:
-        lines.extend(hanging(f"{indent}· ", f"{step.target} feels it; nobody else was found who would"))
-    for one in step.impact:
-        lines.extend(hanging(f"{indent}{'!' if one.warn else '·'} ", f"{one.who}: {one.what}",
-                             style="warn" if one.warn else ""))  # fmt: skip
-    if step.approval:
-        lines.append([Span(f"{indent}? needs an approval", "warn")])
-    if step.hint:
-        lines.extend(hanging(f"{indent}→ ", step.hint))
-    return lines
-
-
-def _again(step: PlannedStep, effect: Effect, words: str, seen: dict[str, tuple[str, Json]]) -> str:
-    """Why an object that an earlier step patches is patched here as well."""
-    if not isinstance(effect, KubeCall) or effect.verb != "patch":
-        return ""
-    if words not in seen:
-        seen[words] = (step.key, effect.body)
-        return ""
-    first, body = seen[words]
-    if body == effect.body:
-        return f" (the change of step {first}: it is made once)"
-    return f" (another change than in step {first})"
-
-
-def _shown(text: str) -> str:
-    return text.replace(PLACEHOLDER, "(new case)").replace(PLACEHOLDER.lower(), "(new-case)")
-
-
-def diff_lines(found: Preview) -> list[Line]:
-    """Every change, field by field, then every call."""
-    lines: list[Line] = []
-    for step in found.steps:
-        if not step.effects:
-            continue
-        lines.append([""])
-        lines.append([Span(f"{step.key}  {step.target}", "head")])
-        for one in step.fields:
-            lines.extend(hanging("  ", one.field))
-            lines.extend(hanging("  - ", _shown(short(one.before, 400)), style="bad"))
-            lines.extend(hanging("  + ", _shown(short(one.after, 400)), style="good"))
-        for effect in step.effects:
-            body = getattr(effect, "body", None)
-            lines.extend(hanging("  ", f"{effect.name}: {_shown(effect.target)}", style="bold"))
-            if body is not None:
-                text = json.dumps(body, indent=2, sort_keys=True, ensure_ascii=False)
-                lines.extend(["    + " + _shown(row)] for row in text.split("\n"))
-    return lines or [["No step changes anything now."]]
-
-
 def plan_json(found: Preview) -> str:
     """The plan as one JSON object on one line."""
     steps: list[Json] = [
@@ -163,7 +126,8 @@ def plan_json(found: Preview) -> str:
                 {"target": one.target, "field": one.field, "before": one.before, "after": one.after}
                 for one in step.fields
             ],
-            "impact": [one.dump() for one in step.impact], "approval": step.approval, "hint": step.hint,
+            "impact": [one.dump() for one in step.impact], "approval": step.approval, "demanded": step.demanded,
+            "hint": step.hint,
         }
         for step in found.steps
     ]  # fmt: skip

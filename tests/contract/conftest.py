@@ -21,7 +21,7 @@ from tests.support.worlds import World
 __all__ = ["cluster", "real", "tokens"]
 
 SCENARIO = b"""
-apiVersion: irkit.dev/v1
+apiVersion: irkit.dev/v1alpha1
 kind: Scenario
 metadata: {name: contract}
 world:

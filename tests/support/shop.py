@@ -14,7 +14,7 @@ def shop(replicas: int = 3) -> Seed:
     return build(
         parse(
             {
-                "apiVersion": "irkit.dev/v1",
+                "apiVersion": "irkit.dev/v1alpha1",
                 "kind": "Scenario",
                 "metadata": {"name": "shop", "title": "A web shop"},
                 "seed": 1,

@@ -20,7 +20,8 @@ from irkit.model.kube import PODS, RESOURCES
 from irkit.model.plans import Impact
 from irkit.model.ports import Listing
 from irkit.model.refs import ClusterRef, PodRef
-from irkit.views.plan import diff_lines, plan_json, plan_lines
+from irkit.views.plan import plan_json, plan_lines
+from irkit.views.plan_steps import diff_lines, steps_lines
 from irkit.views.terminal import cells, paint
 from tests.support.shop import CLUSTER, shop
 
@@ -173,7 +174,9 @@ def test_an_approval_is_announced(tmp_path: Path) -> None:
     source = BOOK.replace(b"      needs: [label]\n", b"      needs: [label]\n      approval: required\n")
     found = planned(tmp_path, Memory(), source)
     assert [step.key for step in found.steps if step.approval] == ["isolate"]
-    assert "needs an approval" in paint(plan_lines(found), colour=False)
+    assert "needs an approval by a second person: the playbook asks for it" in " ".join(
+        paint(plan_lines(found), colour=False).split()
+    )
 
 
 def test_wrong_inputs_are_a_usage_error(tmp_path: Path) -> None:
@@ -215,12 +218,12 @@ def test_two_plans_of_an_unchanged_world_have_one_digest_and_a_changed_one_anoth
 
 def test_the_same_object_patched_by_two_steps_says_why(tmp_path: Path) -> None:
     found = planned(tmp_path, Memory())
-    shown = " ".join(paint(plan_lines(found), colour=False).split())
+    shown = " ".join(paint(steps_lines(found), colour=False).split())
     patch = f"+ patch pods {pod_of(Memory()).path}"
     assert shown.count(patch) == 2
     assert f"{patch} (the change of step label: it is made once)" in shown
     steps = [replace(step, effects=_spoilt(step.effects)) if step.key == "isolate" else step for step in found.steps]
-    shown = " ".join(paint(plan_lines(replace(found, steps=tuple(steps))), colour=False).split())
+    shown = " ".join(paint(steps_lines(replace(found, steps=tuple(steps))), colour=False).split())
     assert f"{patch} (another change than in step label)" in shown
 
 

@@ -33,7 +33,7 @@ from irkit.model.refs import ClusterRef
 from tests.support.wire import write_kubeconfig
 
 SCENARIO = b"""
-apiVersion: irkit.dev/v1
+apiVersion: irkit.dev/v1alpha1
 kind: Scenario
 metadata: {name: clients}
 world:

@@ -16,7 +16,7 @@ from tests.support.worlds import World
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
 SHOP = b"""
-apiVersion: irkit.dev/v1
+apiVersion: irkit.dev/v1alpha1
 kind: Scenario
 metadata: {name: shop}
 seed: 7

@@ -15,7 +15,7 @@ from irkit.lab.server import LabServer
 
 Doc = dict[str, Any]
 SCENARIO = b"""
-apiVersion: irkit.dev/v1
+apiVersion: irkit.dev/v1alpha1
 kind: Scenario
 metadata: {name: network}
 world:

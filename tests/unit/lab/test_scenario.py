@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from irkit.errors import ConfigError
 from irkit.lab import builder, scenario
 from irkit.lab.seed import Seed
+from irkit.playbook.language import API_VERSION
 from tests.unit.lab.conftest import NOW
 
-MINIMAL = {"apiVersion": "irkit.dev/v1", "kind": "Scenario", "metadata": {"name": "a"}, "world": {}}
+MINIMAL = {"apiVersion": "irkit.dev/v1alpha1", "kind": "Scenario", "metadata": {"name": "a"}, "world": {}}
 
 
 def test_the_documented_example_is_a_world() -> None:
@@ -117,3 +118,9 @@ def test_a_scenarios_own_tokens_join_the_default_ones() -> None:
 
 def test_a_seed_survives_the_way_to_another_process(seed: Seed) -> None:
     assert Seed.from_json(seed.to_json()) == seed
+
+
+def test_scenarios_and_playbooks_are_of_one_api_version() -> None:
+    assert scenario.parse(MINIMAL, "test").api_version == API_VERSION
+    with pytest.raises(ConfigError, match=API_VERSION):
+        scenario.parse({**MINIMAL, "apiVersion": "irkit.dev/v1"}, "test")
