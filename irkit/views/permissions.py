@@ -16,6 +16,7 @@ from irkit.model.effects import Access
 from irkit.views.terminal import Line, Span, field, hanging, pad
 
 RBAC = "rbac.authorization.k8s.io"
+_ADMISSION = "admissionregistration.k8s.io"
 _REVIEWS = (
     Access(group="authentication.k8s.io", resource="selfsubjectreviews", verb="create"),
     Access(group="authorization.k8s.io", resource="selfsubjectaccessreviews", verb="create"),
@@ -30,6 +31,13 @@ _HAZARDS = {
     Access(group="", resource="pods/exec", verb="create"): "lets its holder run anything in the pods",
     Access(group="", resource="pods/ephemeralcontainers", verb="patch"): "lets its holder run anything in the pods",
     Access(group="", resource="pods", verb="create"): "lets its holder use every identity and node of where it holds",
+    **{
+        Access(group="apps", resource=plural, verb="patch"): "lets its holder run anything as these workloads do: RBAC "
+        "cannot narrow it to the annotation or the number that irkit sets"
+        for plural in ("daemonsets", "deployments", "statefulsets")
+    },
+    Access(group=_ADMISSION, resource="validatingadmissionpolicybindings", verb="create"): "lets its holder, with the "
+    "policies, deny any request of anybody, in the whole cluster",
 }
 _COLUMN = 42
 _VERBS = ("get", "list", "create", "patch", "delete")

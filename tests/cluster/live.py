@@ -223,10 +223,18 @@ class Cluster:
             self.until("the default service account", lambda: self.exists("ServiceAccount", "default", name))
             yield name
         finally:
+            self._let_go(name)
             self.delete("Namespace", name, wait=False)
             for kind in ("ClusterRoleBinding", "ClusterRole"):
                 selector = f"?labelSelector=irkit.test/namespace={name}"
                 self.api.call("DELETE", path_of(kind) + selector)
+
+    def _let_go(self, namespace: str) -> None:
+        """Take away what denies the deletion of the namespace's pods: nothing else would end it."""
+        for one in self.list_of("ValidatingAdmissionPolicyBinding"):
+            if one["spec"].get("paramRef", {}).get("namespace") == namespace:
+                self.delete("ValidatingAdmissionPolicyBinding", one["metadata"]["name"])
+                self.delete("ValidatingAdmissionPolicy", one["spec"]["policyName"])
 
     def exists(self, kind: str, name: str, namespace: str | None = None) -> bool:
         return self.api.raw("GET", path_of(kind, namespace, name))[0] == 200

@@ -15,12 +15,17 @@ from irkit.model.plans import Verdict
 from tests.support.records import CASE, NOTHING, POD, Log, case_opened, closed, run_opened
 
 DRILL = load("compromised-pod")
-LABELS = {"metadata": {"name": POD.name, "namespace": "shop", "labels": {"irkit.dev/case": CASE}}}
+KEPT = {"karpenter.sh/do-not-disrupt": "true"}
+LABELS = {"metadata": {"name": POD.name, "namespace": "shop", "labels": {"irkit.dev/case": CASE}, "annotations": KEPT}}
 POLICY = {"spec": {"podSelector": {"matchLabels": {"irkit.dev/case": CASE}}}, "metadata": {"namespace": "shop"}}
 WORLD: list[dict[str, Any]] = [
     {"kind": "Pod", **LABELS},
     {"kind": "NetworkPolicy", **POLICY},
     {"kind": "Node", "metadata": {"labels": {"irkit.dev/case": CASE}}, "spec": {"unschedulable": True}},
+    {
+        "kind": "ValidatingAdmissionPolicyBinding",
+        "spec": {"paramRef": {"selector": {"matchLabels": {"irkit.dev/case": CASE}}}},
+    },
 ]
 
 
@@ -56,6 +61,8 @@ def test_what_went_as_expected_passes() -> None:
         (1, ("spec", "podSelector", "matchLabels", "irkit.dev/case"), "isolate"),
         (2, ("metadata", "labels", "irkit.dev/case"), "mark-node"),
         (2, ("spec", "unschedulable"), "cordon"),
+        (0, ("metadata", "annotations", "karpenter.sh/do-not-disrupt"), "protect"),
+        (3, ("spec", "paramRef", "selector", "matchLabels", "irkit.dev/case"), "protect"),
         (0, ("metadata", "ownerReferences"), "release"),
         (0, ("metadata", "labels", "app"), "release"),
     ],

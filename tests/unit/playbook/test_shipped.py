@@ -160,6 +160,25 @@ def test_containment_waits_for_no_capture(playbook: Playbook) -> None:
     assert not [one for step in contain for one in ancestors(playbook, step) if purposes[one] == "capture"]
 
 
+def test_the_pod_is_protected_before_anything_could_end_it_and_isolation_does_not_need_that(playbook: Playbook) -> None:
+    """Both work on the pod, one at a time; of steps that may begin together the first of the file does."""
+    ids, protect = [step.id for step in playbook.steps], playbook.step("protect")
+    assert protect.needs == playbook.step("isolate").needs
+    assert ids.index("protect") < ids.index("isolate")
+    assert (protect.on_failure, protect.timeout <= 10) == ("continue", True)
+    assert "protect" in ancestors(playbook, playbook.step("release"))
+    assert "protect" not in ancestors(playbook, playbook.step("isolate"))
+
+
+def test_siblings_end_only_where_that_is_asked_for_and_agreed_and_last(playbook: Playbook) -> None:
+    replace = playbook.step("replace")
+    assert (str(replace.when), replace.approval) == ("inputs.replace != null", "required")
+    assert not next(one for one in playbook.inputs if one.name == "replace").required
+    contain = {step.id for step in playbook.steps if CATALOG.need(step.uses).spec.purpose == "contain"}
+    assert contain | {"protect", "probe"} <= ancestors(playbook, replace)
+    assert not [step.id for step in playbook.steps if "replace" in step.needs]
+
+
 def test_pod_and_node_do_not_wait_for_each_other(playbook: Playbook) -> None:
     for one, other in (("isolate", "cordon"), ("isolate", "mark-node"), ("cordon", "mark-node")):
         assert other not in ancestors(playbook, playbook.step(one))

@@ -151,6 +151,14 @@ def test_the_yaml_warns_of_permissions_that_give_more_than_irkit_uses() -> None:
     assert next(yaml.safe_load_all(text))["kind"] == "ClusterRole"
 
 
+def test_who_grants_a_shipped_playbook_is_told_of_all_that_it_could_be_used_for() -> None:
+    assert {str(access) for access, _ in hazards(shipped_grants("compromised-pod"))} == {
+        "create pods",
+        "create validatingadmissionpolicybindings.admissionregistration.k8s.io",
+        *(f"patch {plural}.apps" for plural in ("daemonsets", "deployments", "statefulsets")),
+    }
+
+
 def test_the_screen_names_the_steps_and_fits() -> None:
     text = paint(permission_lines(shipped_grants("compromised-pod"), "Permissions of compromised-pod"), colour=False)
 
