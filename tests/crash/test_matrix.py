@@ -75,7 +75,7 @@ def test_there_are_so_many_points(two: Scene, whole: Scene, tmp_path: Path) -> N
 
 
 POINTS_OF_TWO = 46
-POINTS_OF_WHOLE = 235
+POINTS_OF_WHOLE = 277
 
 
 @pytest.mark.parametrize(("name", "share", "of"), SHARES)
