@@ -116,9 +116,7 @@ func destroy(pod string, sockets []*netlink.Socket) (int, error) {
 	var failed error
 	err := inside(pod, func() error {
 		for _, socket := range sockets {
-			local := &net.TCPAddr{IP: socket.ID.Source, Port: int(socket.ID.SourcePort)}
-			remote := &net.TCPAddr{IP: socket.ID.Destination, Port: int(socket.ID.DestinationPort)}
-			if err := netlink.SocketDestroy(local, remote); err != nil {
+			if err := destroySocket(socket); err != nil {
 				failed = err // CONFIG_INET_DIAG_DESTROY is not in every kernel
 				continue
 			}
