@@ -9,7 +9,7 @@ from irkit.actions.catalog import Catalog
 from irkit.engine.decide import units
 from irkit.engine.look import Task, prepare
 from irkit.errors import UsageError
-from irkit.journal.state import CaseState, RunState, effect_key
+from irkit.journal.state import CaseState, RunState
 from irkit.model.playbooks import Playbook, Step
 from irkit.model.ports import JournalStore
 
@@ -118,8 +118,7 @@ def _work(state: CaseState, journal: JournalStore, catalog: Catalog) -> tuple[li
 
 def _acted(state: CaseState, run: RunState, unit: str, task: Task) -> bool:
     """Whether this unit intended an effect, or one of its mark serves its target, in the present generation."""
-    prefix = effect_key(task.mark.id, state.generation(task.mark.id), "apply", "")
-    mine = [effect for effect in state.effects.values() if effect.key.startswith(prefix)]
+    mine = state.effects.of_mark(task.mark.id, state.generation(task.mark.id))
     served = task.target.key in state.users.get(task.mark.id, set())
     return bool(mine) and (served or any(effect.run == run.id and effect.step == unit for effect in mine))
 

@@ -95,6 +95,9 @@ class SnapshotReader:
             except BaseException as error:
                 answer.set_exception(error)
                 raise
+        failed = answer.exception()
+        if failed is not None:  # one error for all who wait: each raise would add its frames to the others'
+            raise failed.with_traceback(None)
         return answer.result()
 
 

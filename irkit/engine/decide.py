@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from irkit.journal.state import RunState, StepState
 from irkit.model.base import Json
 from irkit.model.plans import Verdict
 from irkit.model.playbooks import Playbook, Step
-from irkit.model.times import milliseconds
+from irkit.model.times import after
 from irkit.playbook.bindings import Missing
 from irkit.playbook.conditions import holds
 
@@ -85,10 +85,15 @@ def keys_of(step: Step, run: RunState) -> tuple[str, ...] | None:
 
 def closed(step: Step, run: RunState) -> bool:
     """Whether the step, with all its children, has ended."""
+    if step.id in run.over:
+        return True
     if step.for_each is not None and step.id in run.steps and run.steps[step.id].phase == "closed":
         return True  # skipped before it was expanded
     keys = keys_of(step, run)
-    return keys is not None and all(key in run.steps and run.steps[key].phase == "closed" for key in keys)
+    if keys is None or not all(key in run.steps and run.steps[key].phase == "closed" for key in keys):
+        return False
+    run.over.add(step.id)  # nothing opens a step again, and a fleet's children are not asked a second time
+    return True
 
 
 def failed_verdict(step: Step, run: RunState) -> Verdict | None:
@@ -106,17 +111,32 @@ def failed_verdict(step: Step, run: RunState) -> Verdict | None:
 
 def outputs(playbook: Playbook, run: RunState) -> Mapping[str, Json]:
     """What ended steps give to later ones; a `for_each` gives, per name, the list of its children's values."""
-    found: dict[str, Json] = {}
-    for step in playbook.steps:
+    return _Outputs(playbook, run)
+
+
+class _Outputs(Mapping[str, Json]):
+    """Worked out for the step that is asked about: most arguments ask about none, and a fleet's are many."""
+
+    def __init__(self, playbook: Playbook, run: RunState) -> None:
+        self._steps = {step.id: step for step in playbook.steps}
+        self._run = run
+
+    def __getitem__(self, step_id: str) -> Json:
+        step, run = self._steps[step_id], self._run
         keys = keys_of(step, run) or ()
         given = [state.outputs for key in keys if (state := run.steps.get(key)) and state.outputs is not None]
         if step.for_each is None:
-            if given:
-                found[step.id] = given[0]
-        else:
-            names = sorted({name for one in given for name in one})
-            found[step.id] = {name: [one[name] for one in given if name in one] for name in names}
-    return found
+            if not given:
+                raise KeyError(step_id)
+            return given[0]
+        names = sorted({name for one in given for name in one})
+        return {name: [one[name] for one in given if name in one] for name in names}
+
+    def __iter__(self) -> Iterator[str]:
+        return (step_id for step_id in self._steps if step_id in self)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
 def verdicts(playbook: Playbook, run: RunState) -> Mapping[str, Json]:
@@ -166,11 +186,12 @@ def _step_commands(playbook: Playbook, step: Step, run: RunState, now: str, busy
     if step.for_each is not None and step.id not in run.children:
         return [Expand(step)] if step.id not in busy else []
     found: list[Command] = []
+    late = after(now, -step.timeout)  # begun before then, it took longer than it may
     for key in keys_of(step, run) or ():
         state = run.steps.get(key) or StepState(key)
         if state.phase == "closed" or key in busy:
             continue
-        command = _unit_command(Unit(key, step, run.items.get(key)), state, run, now)
+        command = _unit_command(Unit(key, step, run.items.get(key)), state, run, now, late)
         if command is not None:
             found.append(command)
     return found
@@ -196,15 +217,15 @@ def _by_condition(playbook: Playbook, step: Step, run: RunState) -> End | None:
     return End(Unit(step.id, step), Verdict(status="skipped", why=why), condition=step.when.text)
 
 
-def _unit_command(unit: Unit, state: StepState, run: RunState, now: str) -> Command | None:
+def _unit_command(unit: Unit, state: StepState, run: RunState, now: str, late: str) -> Command | None:
     if run.aborting and not unit.step.always and state.phase != "acting":
         return End(unit, Verdict(status="failed", why="the run was aborted before this step ended"))
     if state.phase in {"parked", "asked"}:
         return None
     if state.failures >= MAX_FAILURES:
         return End(unit, Verdict(status="failed", why=f"given up after {state.failures} tries: {state.why}"))
-    if state.started and milliseconds(state.started, now) > unit.step.timeout * 1000:
-        return End(unit, Verdict(status="failed", why=f"not done within {unit.step.timeout} s: {state.why}"))
+    if state.started and state.started < late:
+        return End(unit, not_in_time(unit.step, state.why))
     if state.phase == "waiting" and state.until > now:
         return None
     return Turn(unit)
@@ -214,3 +235,25 @@ def next_look(run: RunState) -> str:
     """The earliest time at which a waiting step wants to look again, or ""."""
     times = [step.until for step in run.steps.values() if step.phase == "waiting"]
     return min(times, default="")
+
+
+def not_in_time(step: Step, why: str) -> Verdict:
+    """The verdict of what took longer than its step may."""
+    return Verdict(status="failed", why=f"not done within {step.timeout} s: {why}")
+
+
+def next_change(playbook: Playbook, run: RunState, now: str) -> str:
+    """The earliest time after `now` at which time alone may change what is decided, or "".
+
+    A step that waits may look again then, or one has taken as long as it may.
+    """
+    times: list[str] = []
+    for step in playbook.steps:
+        if closed(step, run):
+            continue
+        mine = [run.steps[key] for key in keys_of(step, run) or () if key in run.steps]
+        times += [one.until for one in mine if one.phase == "waiting"]
+        started = min((one.started for one in mine if one.started and one.phase != "closed"), default="")
+        if started:
+            times.append(after(started, step.timeout + 0.001))
+    return min((time for time in times if time > now), default="")

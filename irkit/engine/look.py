@@ -32,6 +32,16 @@ from irkit.playbook.bindings import Missing, resolve
 
 
 @dataclass(frozen=True, slots=True)
+class Aim:
+    """What a unit is about. The same for all of a run: what it refers to has ended before it begins."""
+
+    action: Action[Any, Any]
+    params: Model
+    target: TargetRef | ClusterRef
+    mark: Mark
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """All that a look needs, gathered by the writer thread: workers never see the changing state."""
 
@@ -82,6 +92,12 @@ def prepare(
 
     Gives Missing where an argument leads to nothing, Refuse where the arguments are not what the action takes.
     """
+    aimed = aim(unit, playbook, state, run, catalog)
+    return task_of(unit, aimed, state, run) if isinstance(aimed, Aim) else aimed
+
+
+def aim(unit: Unit, playbook: Playbook, state: CaseState, run: RunState, catalog: Catalog) -> Aim | Missing | Refuse:
+    """Resolve and check the unit's arguments. As `prepare`."""
     action = catalog.get(unit.step.uses)
     if action is None:
         return Refuse(f"this irkit has no action {unit.step.uses}", hint="resume with the version that opened the run")
@@ -94,11 +110,16 @@ def prepare(
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         return Refuse(f"{unit.step.uses}: parameter {where}: {first['msg']}")
-    target = action.target(params)
-    mark = mark_of(action, params, state.case)
+    return Aim(action, params, action.target(params), mark_of(action, params, state.case))
+
+
+def task_of(unit: Unit, aimed: Aim, state: CaseState, run: RunState) -> Task:
+    """What an aimed unit needs of the journal as it is now."""
+    undo, mark, target = run.mode == "undo", aimed.mark, aimed.target
     return Task(
-        unit=unit, action=action, params=params, target=target, mark=mark, mine=state.receipts(mark.id, target.key),
-        originals=state.originals_for(mark.id), undo=run.mode == "undo", seq=state.seq,
+        unit=unit, action=aimed.action, params=aimed.params, target=target, mark=mark,
+        mine=state.receipts(mark.id, target.key), originals=state.originals_for(mark.id) if undo else {},
+        undo=undo, seq=state.seq,
     )  # fmt: skip
 
 

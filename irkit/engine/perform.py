@@ -9,17 +9,32 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal
 
 from irkit import __version__
 from irkit.actions.catalog import Catalog
-from irkit.engine.decide import Command, End, Expand, Finish, Turn, Unit, crowd, decide, next_look, outputs, units
+from irkit.engine.decide import (
+    Command,
+    End,
+    Expand,
+    Finish,
+    Turn,
+    Unit,
+    crowd,
+    decide,
+    next_change,
+    next_look,
+    not_in_time,
+    outputs,
+    units,
+)
+from irkit.engine.flight import Flight
 from irkit.engine.guard import Limits
 from irkit.engine.inbox import Inbox, ingest
 from irkit.engine.locks import Locks
-from irkit.engine.look import Blocked, Broken, Looked, Task, look, prepare
+from irkit.engine.look import Aim, Looked, aim, look, task_of
 from irkit.engine.receipts import Sent, send
 from irkit.engine.sweep import contained_ms, fell_short, sweep_record, tally, worth_sweeping
 from irkit.engine.turns import Job, Turns, close
@@ -42,8 +57,8 @@ LOCK_SECONDS = 1.0
 """Seconds between tries of a lock that another process holds."""
 SEND_TIMEOUT = 15.0
 """Seconds that one write may take."""
-
-Result = Looked | Blocked | Broken | Sent
+GATHER = 2.0
+"""Seconds that a child whose effects ended waits for its step's other children: one LIST then shows them all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +93,14 @@ class Parked:
     until: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Gathering:
+    """Children of one step that look again together, at the latest then."""
+
+    until: str
+    units: set[str] = field(default_factory=set)
+
+
 class Engine:
     """Executes runs of one case whose journal this process holds open."""
 
@@ -88,8 +111,9 @@ class Engine:
         self.turns = Turns(self.state, setting.clock)
         self.jobs: dict[str, Job] = {}
         self._behind: dict[str, str] = {}  # unit -> effect key of another unit that it waits for
-        self._flight: dict[Future[Result], Job] = {}
-        self._pool: ThreadPoolExecutor
+        self._gathering: dict[str, Gathering] = {}  # by step
+        self._aims: dict[str, Aim | Missing | Refuse] = {}  # of this run, by unit
+        self.flight: Flight
 
     # -- the loop ------------------------------------------------------------------------------------
 
@@ -108,8 +132,8 @@ class Engine:
         self.doubt_open_intents()
         self.append(r.RunResumed(run=run_id, who=self.setting.who, tool=__version__))
         end = None if budget is None else after(self.setting.clock(), budget)
-        with ThreadPoolExecutor(self.setting.workers, thread_name_prefix="irkit") as pool:
-            self._pool = pool
+        self._aims.clear()
+        with Flight(self.setting.workers) as self.flight:
             try:
                 return self._loop(playbook, run, stop, end)
             finally:
@@ -126,14 +150,15 @@ class Engine:
                 return self._let_go(run, "interrupted")
             if end is not None and self.setting.clock() >= end:
                 return self._let_go(run, "budget")
-            busy = self.jobs.keys() | self._behind.keys()
+            busy = self.jobs.keys() | self._behind.keys() | self._gathered()
             commands = self._decide(playbook, run, busy)
             if commands and isinstance(commands[0], Finish):
                 self._finish(playbook, run)
                 continue
             begun = self._begin(playbook, run, commands)
-            if self._flight:
+            if self.flight:
                 self._collect(run, POLL)
+                self._end_overdue(run)
             elif not begun:
                 parked = self._idle(run, locked=bool(commands), stop=stop)
                 if parked is not None:
@@ -141,12 +166,11 @@ class Engine:
         return Closed(run)
 
     def _decide(self, playbook: Playbook, run: RunState, busy: set[str]) -> list[Command]:
-        """Decide by journaled time; time enters as a record, and only where it changes what is decided."""
-        commands = decide(playbook, run, self.state.now, busy)
-        if commands != decide(playbook, run, self.setting.clock(), busy):
+        """Decide by journaled time; time enters as a record, and only where it may change what is decided."""
+        due = next_change(playbook, run, self.state.now)
+        if due and due <= self.setting.clock():
             self.append(r.ClockRead(source="local"))
-            commands = decide(playbook, run, self.state.now, busy)
-        return commands
+        return decide(playbook, run, self.state.now, busy)
 
     def _idle(self, run: RunState, *, locked: bool, stop: threading.Event) -> Parked | None:
         """Nothing runs: wait a little for a lock or a time, or let go."""
@@ -163,7 +187,7 @@ class Engine:
     def _let_go(self, run: RunState, why: Literal["interrupted", "budget", "taken"]) -> Parked:
         """Start nothing new, give what is in flight its grace, journal the pause."""
         deadline = after(self.setting.clock(), GRACE)
-        while self._flight and self.setting.clock() < deadline:
+        while self.flight and self.setting.clock() < deadline:
             self._collect(run, POLL, follow=False)
         self.append(r.RunPaused(run=run.id, why=why))
         return Parked(run, why)
@@ -190,17 +214,17 @@ class Engine:
         if wave:
             reader = self.setting.world.reader(crowd(job.unit for job in wave))
             for job in wave:
-                self._flight[self._pool.submit(look, job.task, reader, self.setting.limits)] = job
+                self.flight.submit(job, partial(look, job.task, reader, self.setting.limits))
         return bool(bodies or wave)
 
     def _prepare(self, unit: Unit, playbook: Playbook, run: RunState) -> Job | r.StepClosed | r.StepWaiting | None:
         """A job that may look now, the record that ends the step or makes it wait, or None: later in this process."""
-        task = prepare(unit, playbook, self.state, run, self.setting.catalog)
-        if isinstance(task, Missing):
-            return close(run, unit, Verdict(status="skipped", why=task.why))
-        if isinstance(task, Refuse):
-            return close(run, unit, Verdict(status="refused", why=task.why), hint=task.hint)
-        names = task.action.locks(task.params)
+        aimed = self._aim(unit, playbook, run)
+        if isinstance(aimed, Missing):
+            return close(run, unit, Verdict(status="skipped", why=aimed.why))
+        if isinstance(aimed, Refuse):
+            return close(run, unit, Verdict(status="refused", why=aimed.why), hint=aimed.hint)
+        names = aimed.action.locks(aimed.params)
         held = self.setting.locks.take(names)
         if held is None:
             if any(name in names for job in self.jobs.values() for name in job.names):
@@ -209,8 +233,16 @@ class Engine:
             why = f"another process holds a lock that this step needs: {', '.join(names)}"
             turn = run.step(unit.key).turn + 1
             return r.StepWaiting(run=run.id, step=unit.key, turn=turn, until=until, why=why)
-        self.jobs[unit.key] = job = Job(unit, held, task, names)
+        begun = run.step(unit.key).started or self.setting.clock()
+        task = task_of(unit, aimed, self.state, run)
+        self.jobs[unit.key] = job = Job(unit, held, task, names, deadline=after(begun, unit.step.timeout))
         return job
+
+    def _aim(self, unit: Unit, playbook: Playbook, run: RunState) -> Aim | Missing | Refuse:
+        """What the unit is about, worked out at its first look: a fleet's units are looked at again and again."""
+        if unit.key not in self._aims:
+            self._aims[unit.key] = aim(unit, playbook, self.state, run, self.setting.catalog)
+        return self._aims[unit.key]
 
     def _expand(self, command: Expand, playbook: Playbook, run: RunState) -> r.AnyBody:
         step = command.step
@@ -232,10 +264,9 @@ class Engine:
 
     def _collect(self, run: RunState, timeout: float, *, follow: bool = True) -> None:
         """Take in what workers report; journal it all at once; then act on it."""
-        done, _ = wait(self._flight, timeout=timeout, return_when=FIRST_COMPLETED)
         bodies: list[r.AnyBody] = []
         acting: list[Job] = []
-        ended = [(future.result(), self._flight.pop(future)) for future in done]
+        ended = self.flight.land(timeout)
         # Looks first: an effect that ends in this batch is not folded yet, and must still count as in flight.
         for result, job in sorted(ended, key=lambda one: (isinstance(one[0], Sent), one[1].unit.key)):
             if isinstance(result, Looked) and isinstance(result.plan, Change) and (not follow or self._over(run, job)):
@@ -255,8 +286,41 @@ class Engine:
                 self._behind[job.unit.key] = then.behind
             self._drop(job)
             if isinstance(result, Sent):
+                self._gather(job)
                 bodies.extend(self.after_effects(run, job, ok=result.ok))
         self.act(run, acting, bodies)
+
+    def _gather(self, job: Job) -> None:
+        """A child whose effects ended looks again together with the others of its step, if these are being sent.
+
+        Nobody is contained later by it: what it had to send was sent. To look one by one would be a LIST of the
+        namespace for each.
+        """
+        step = job.unit.step
+        if step.for_each is not None:
+            begun = self._gathering.setdefault(step.id, Gathering(after(self.setting.clock(), GATHER)))
+            begun.units.add(job.unit.key)
+
+    def _gathered(self) -> set[str]:
+        """The units that still wait for others of their step."""
+        if not self._gathering:
+            return set()
+        now, sending = self.setting.clock(), {one.unit.step.id for one in self.jobs.values() if one.change is not None}
+        self._gathering = {step: one for step, one in self._gathering.items() if step in sending and now < one.until}
+        return {unit for one in self._gathering.values() for unit in one.units}
+
+    def _end_overdue(self, run: RunState) -> None:
+        """End steps whose look takes longer than they may take: what needs no answer of theirs goes on.
+
+        A write in flight is always waited for.
+        """
+        now = self.setting.clock()
+        late = [job for job in self.flight.jobs if job.change is None and job.deadline < now]
+        for job in late:
+            self.flight.give_up(job)
+            self._drop(job)
+        if late:
+            self.append(*(close(run, job.unit, not_in_time(job.unit.step, "no answer yet")) for job in late))
 
     @staticmethod
     def _over(run: RunState, job: Job) -> bool:
@@ -279,10 +343,7 @@ class Engine:
 
     def fly(self, job: Job) -> None:
         """Send the job's effect on a worker."""
-        sending: Future[Result] = self._pool.submit(
-            send, job.effect, self.setting.world, self.setting.vault, SEND_TIMEOUT
-        )
-        self._flight[sending] = job
+        self.flight.submit(job, partial(send, job.effect, self.setting.world, self.setting.vault, SEND_TIMEOUT))
 
     def intent(self, run: RunState, job: Job) -> r.EffectIntended:
         """The exact call, under its key. A sealed slot's digest is in it, never its value."""
@@ -347,13 +408,14 @@ class Engine:
         """Look once more at every step, then close the run: others revert in minutes."""
         every = units(playbook, run)
         reader = self.setting.world.reader(crowd(every))
-        looks: dict[Future[Looked | Blocked | Broken], Unit] = {}
-        for unit in every:
-            task = prepare(unit, playbook, self.state, run, self.setting.catalog)
-            if isinstance(task, Task) and worth_sweeping(run.steps.get(unit.key), task.action.spec.purpose):
-                looks[self._pool.submit(look, task, reader, self.setting.limits)] = unit
-        wait(looks)
-        bodies = [sweep_record(run, unit, future.result()) for future, unit in looks.items()]
+        aims = [(unit, self._aim(unit, playbook, run)) for unit in every]
+        swept = [
+            task_of(unit, aimed, self.state, run)
+            for unit, aimed in aims
+            if isinstance(aimed, Aim) and worth_sweeping(run.steps.get(unit.key), aimed.action.spec.purpose)
+        ]
+        looks = self.flight.each([partial(look, task, reader, self.setting.limits) for task in swept])
+        bodies = [sweep_record(run, task.unit, seen) for task, seen in zip(swept, looks, strict=True)]
         changed = [body for body in bodies if body is not None]
         if changed:
             self.append(*changed)
@@ -366,7 +428,7 @@ class Engine:
                 run=run.id,
                 outcome=outcome,
                 verdicts=verdicts,
-                swept=len(looks),
+                swept=len(swept),
                 contained_ms=contained_ms(every, run, self.setting.catalog),
             )
         )

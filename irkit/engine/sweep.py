@@ -53,8 +53,9 @@ def tally(units: Sequence[Unit], run: RunState) -> dict[str, int]:
     counted = Counter(
         state.verdict.status for unit in units if (state := run.steps.get(unit.key)) and state.verdict is not None
     )
+    keys = {unit.key for unit in units}
     for step_id, state in run.steps.items():  # a `for_each` that ended before it was expanded has no unit
-        if state.verdict is not None and all(unit.key != step_id for unit in units):
+        if state.verdict is not None and step_id not in keys:
             counted[state.verdict.status] += 1
     return dict(sorted(counted.items()))
 

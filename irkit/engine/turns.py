@@ -28,6 +28,7 @@ class Job:
     held: Held
     task: Task
     names: tuple[str, ...] = ()  # of the locks
+    deadline: str = ""  # when its step has taken as long as it may
     change: Change | None = None
     at: int = 0  # index of the effect in flight
     key: str = ""
@@ -110,7 +111,7 @@ class Turns:
         An artefact that is wanted at another key now was torn at its first, and is kept there.
         """
         bodies: list[r.AnyBody] = []
-        for effect in self.state.doubtful(run.id, job.unit.key):
+        for effect in self.state.effects.doubtful(run.id, job.unit.key):
             again = wanted.get(effect.key)
             if again is None:
                 bodies.append(

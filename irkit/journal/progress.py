@@ -1,4 +1,4 @@
-"""The parts of a case's state: its runs, their steps, their effects. `state` says what makes them change."""
+"""The parts of a case's state: its runs and their steps. `state` says what makes them change."""
 
 from __future__ import annotations
 
@@ -8,28 +8,6 @@ from typing import Literal
 from irkit.model import records as r
 from irkit.model.base import Json
 from irkit.model.plans import Drift, Impact, Original, Verdict
-
-
-@dataclass(slots=True)
-class EffectState:
-    """One effect of the case, by its key. `status` follows its latest record."""
-
-    key: str
-    name: str
-    mark: str
-    run: str
-    step: str
-    attempt: int
-    call: Json
-    status: Literal["intended", "done", "failed", "in_doubt"]
-    writer: str
-    intended: str  # when
-    ended: str = ""
-    seq: int = -1  # of the record that ended it
-    reply: dict[str, Json] = field(default_factory=dict)
-    request_id: str = ""
-    adopted: bool = False
-    error: str = ""
 
 
 @dataclass(slots=True)
@@ -77,6 +55,7 @@ class RunState:
     steps: dict[str, StepState] = field(default_factory=dict)
     children: dict[str, tuple[str, ...]] = field(default_factory=dict)
     items: dict[str, Json] = field(default_factory=dict)  # child key -> its item
+    over: set[str] = field(default_factory=set)  # steps that were seen to have ended, with all their children
     outcome: str = ""
     closed: str = ""
     paused: r.Pause | None = None

@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from irkit.journal.progress import EffectState, Kept, RunState, StepState
+from irkit.journal.effects import Effects, EffectState, effect_key
+from irkit.journal.progress import Kept, RunState, StepState
 from irkit.model import records as r
 from irkit.model.base import Json
 from irkit.model.findings import Finding
-from irkit.model.plans import Receipt, Receipts
+from irkit.model.plans import Receipts
 from irkit.model.refs import ClusterRef, Target
 
 __all__ = ["CaseState", "EffectState", "Kept", "RunState", "StepState", "effect_key"]
@@ -36,7 +37,7 @@ class CaseState:
     writer: str = ""
     findings: dict[str, Finding] = field(default_factory=dict)
     runs: dict[str, RunState] = field(default_factory=dict)
-    effects: dict[str, EffectState] = field(default_factory=dict)
+    effects: Effects = field(default_factory=Effects)
     originals: dict[tuple[str, str], Kept] = field(default_factory=dict)
     touches: dict[str, dict[tuple[str, str], Json]] = field(default_factory=dict)  # mark -> field -> value set
     users: dict[str, set[str]] = field(default_factory=dict)  # mark -> targets that it serves and was not undone for
@@ -69,39 +70,14 @@ class CaseState:
         return self.generations.get(mark, 0)
 
     def receipts(self, mark: str, target: str) -> Receipts:
-        """What this mark has done in its present generation, oldest first, and for whom beside this target.
-
-        An intent without an end counts as in doubt: it may have taken place.
-        """
-        prefix = effect_key(mark, self.generation(mark), "apply", "")
-        ended = tuple(
-            Receipt(
-                effect=effect.name,
-                status="in_doubt" if effect.status == "intended" else effect.status,
-                reply=effect.reply,
-            )
-            for effect in self.effects.values()
-            if effect.key.startswith(prefix)
-        )
-        return Receipts(ended, tuple(sorted(self.users.get(mark, set()) - {target})))
-
-    def doubtful(self, run: str, step: str) -> list[EffectState]:
-        """Effects of this step of which nobody knows whether they took place."""
-        return [
-            effect
-            for effect in self.effects.values()
-            if effect.run == run and effect.step == step and effect.status in {"intended", "in_doubt"}
-        ]
+        """What this mark has done in its present generation, oldest first, and for whom beside this target."""
+        ended = self.effects.receipts(mark, self.generation(mark))
+        return Receipts(ended, frozenset(self.users.get(mark, set()) - {target}))
 
     def originals_for(self, mark: str) -> dict[tuple[str, str], Json]:
         """First values of the fields that this mark touched."""
         touched = self.touches.get(mark, {})
         return {key: self.originals[key].original.value for key in touched if key in self.originals}
-
-
-def effect_key(mark: str, generation: int, mode: str, name: str) -> str:
-    """What tells an effect from all others of its case; the same for every rerun of the same work."""
-    return f"{mark[:20]}.{generation}.{mode}.{name}"
 
 
 _SERVED = frozenset({"proven", "leaky", "unproven"})
@@ -210,22 +186,21 @@ def _approval_denied(state: CaseState, body: r.ApprovalDenied, record: r.Record)
 
 def _effect_intended(state: CaseState, body: r.EffectIntended, record: r.Record) -> None:
     _touch(state, body, record).phase = "acting"
-    state.effects[body.key] = EffectState(
+    effect = EffectState(
         key=body.key, name=body.name, mark=body.mark, run=body.run, step=body.step, attempt=body.attempt,
         call=body.call, status="intended", writer=record.writer, intended=record.time,
     )  # fmt: skip
+    state.effects.add(effect)
 
 
 def _ended(state: CaseState, body: Any, record: r.Record) -> EffectState:  # noqa: ANN401 -- any effect's end
     """The effect that ended. An end without an intent is folded too: `verify` must be able to show it."""
-    if body.key not in state.effects:
-        state.effects[body.key] = EffectState(
-            key=body.key, name=body.name, mark=body.mark, run=body.run, step=body.step, attempt=0,
-            call=None, status="intended", writer=record.writer, intended="",
-        )  # fmt: skip
-    effect = state.effects[body.key]
+    effect = state.effects.get(body.key) or EffectState(
+        key=body.key, name=body.name, mark=body.mark, run=body.run, step=body.step, attempt=0,
+        call=None, status="intended", writer=record.writer, intended="",
+    )  # fmt: skip
     effect.ended, effect.seq = record.time, record.seq
-    return effect
+    return state.effects.add(effect)
 
 
 def _effect_done(state: CaseState, body: r.EffectDone, record: r.Record) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
@@ -154,9 +155,14 @@ class Mark(Model):
     @property
     def id(self) -> str:
         """Hex digest of all parts."""
-        return digest(self.dump())
+        return _mark_id(self)
 
     @property
     def short(self) -> str:
         """Ten hex digits for object names (40 bits, within one case and action)."""
         return self.id[:10]
+
+
+@lru_cache(maxsize=4096)  # not kept in the mark: what a model holds beside its fields would be journaled with it
+def _mark_id(mark: Mark) -> str:
+    return digest(mark.dump())

@@ -99,6 +99,8 @@ CONTROLLERS: dict[str, Resource] = {
 DOMAIN = "irkit.dev"
 CASE_LABEL = f"{DOMAIN}/case"
 """On everything that a case marks; its value is the case id. The isolation policy selects it."""
+HELD_LABELS = f"held.{DOMAIN}"
+"""Prefix of the labels on what several cases may share, such as a node: one of each case that is not the first."""
 MARK_LABEL = f"{DOMAIN}/mark"
 """On objects that irkit creates: the short mark, by which any rerun recognises its own work."""
 ORIGINALS_ANNOTATION = f"{DOMAIN}/originals"

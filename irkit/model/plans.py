@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -78,7 +78,7 @@ class Receipts:
     """
 
     ended: tuple[Receipt, ...] = ()
-    others: tuple[str, ...] = ()
+    others: Collection[str] = ()
 
     def __bool__(self) -> bool:
         return bool(self.ended)

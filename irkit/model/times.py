@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-_FORM = "%Y-%m-%dT%H:%M:%S.%fZ"
+_EXAMPLE = "2026-11-21T12:00:00.000000Z"
 
 
 def stamp(moment: datetime) -> str:
     """The text form of an aware moment."""
-    return moment.astimezone(UTC).strftime(_FORM)
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def moment(text: str) -> datetime:
     """The aware moment of a text form. Raises ValueError."""
-    return datetime.strptime(text, _FORM).replace(tzinfo=UTC)
+    if len(text) != len(_EXAMPLE) or text[10] != "T" or text[-1] != "Z":  # fromisoformat takes other forms too
+        msg = "no time in the records' form"
+        raise ValueError(msg)
+    return datetime.fromisoformat(text)
 
 
 def after(text: str, seconds: float) -> str:

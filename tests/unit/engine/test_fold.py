@@ -74,16 +74,16 @@ def test_a_mark_may_serve_others_too() -> None:
     log = Log().add(case_opened(), run_opened())
     for target in ("one", "two"):
         log.add(closed("a", Verdict.proven("x"), mark=mark().id, target=target))
-    assert ("two",) == log.state.receipts(mark().id, "one").others
+    assert {"two"} == log.state.receipts(mark().id, "one").others
 
 
 def test_an_intent_without_an_end_counts_as_in_doubt() -> None:
     key = effect_key(mark().id, 0, "apply", "label")
     log = Log().add(case_opened(), run_opened(), intended("a", key))
     assert ["in_doubt"] == [x.status for x in log.state.receipts(mark().id, POD.key).ended]
-    assert [key] == [effect.key for effect in log.state.doubtful("r1", "a")]
+    assert [key] == [effect.key for effect in log.state.effects.doubtful("r1", "a")]
     log.add(failed("a", key))
-    assert [] == log.state.doubtful("r1", "a")
+    assert [] == log.state.effects.doubtful("r1", "a")
 
 
 def test_failures_in_a_row_are_counted_and_a_success_forgets_them() -> None:

@@ -68,6 +68,7 @@ def observe(pod: PodRef, mark: Mark, reader: Reader, choice: Choice) -> Facts:
     after = {**labels, CASE_LABEL: mark.case}
     known = listing.derive(policies)
     about = [one for one in known if one.name == policy_name(mark) or one.selector.matches(after)]
+    itself = (pod.name, pod.key)
     marked = kube.list(PODS, pod.namespace, {CASE_LABEL: mark.case}).derive(marked_pods, pod.cluster)
     services = [
         name
@@ -83,7 +84,7 @@ def observe(pod: PodRef, mark: Mark, reader: Reader, choice: Choice) -> Facts:
         host_network=doc is not None and doc.flag("spec", "hostNetwork", default=False),
         fargate=FARGATE_LABEL in labels,
         policies=tuple(sorted(about, key=lambda one: one.name)),
-        others=tuple((other.name, other.key) for other in marked if other.uid != pod.uid),
+        others=tuple(other for other in marked if other != itself),
         services=tuple(services),
         openings=found,
         engine=engine,

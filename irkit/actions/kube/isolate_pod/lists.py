@@ -9,7 +9,7 @@ from irkit.actions.kube.objects import NAME_LIMIT, living
 from irkit.actions.kube.owners import pod_ref
 from irkit.errors import Malformed
 from irkit.model.ports import Listing
-from irkit.model.refs import ClusterRef, PodRef
+from irkit.model.refs import ClusterRef
 
 
 def policies(listing: Listing) -> tuple[Policy, ...]:
@@ -17,10 +17,10 @@ def policies(listing: Listing) -> tuple[Policy, ...]:
     return tuple(map(Policy.read, listing.items))
 
 
-def marked_pods(listing: Listing, cluster: ClusterRef) -> tuple[PodRef, ...]:
-    """The living pods of the list, by name."""
+def marked_pods(listing: Listing, cluster: ClusterRef) -> tuple[tuple[str, str], ...]:
+    """The living pods of the list, by name and key."""
     found = (pod_ref(cluster, doc) for doc in listing.items if living(doc))
-    return tuple(sorted(found, key=lambda one: one.name))
+    return tuple(sorted((pod.name, pod.key) for pod in found))
 
 
 def selecting(listing: Listing) -> tuple[tuple[str, Selector], ...]:

@@ -1,0 +1,76 @@
+"""Looks and sends on worker threads, for the one thread that submits them and takes in what they came to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from queue import Empty, SimpleQueue
+from types import TracebackType
+from typing import Self, TypeVar
+
+from irkit.engine.look import Blocked, Broken, Looked
+from irkit.engine.receipts import Sent
+from irkit.engine.turns import Job
+
+Result = Looked | Blocked | Broken | Sent
+T = TypeVar("T")
+
+
+class Flight:
+    """What is in flight, in a bounded number of threads. As a context, it ends its threads.
+
+    Results come through a queue: asking 500 futures which of them ended costs more than most of their work.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="irkit")
+        self._landed: SimpleQueue[Future[Result]] = SimpleQueue()
+        self._jobs: dict[Future[Result], Job] = {}
+        self._given_up = False
+
+    def __bool__(self) -> bool:
+        return bool(self._jobs)
+
+    @property
+    def jobs(self) -> list[Job]:
+        """The jobs in flight, oldest first."""
+        return list(self._jobs.values())
+
+    def submit(self, job: Job, work: Callable[[], Result]) -> None:
+        """Begin a job's work as soon as a thread is free."""
+        future = self._pool.submit(work)
+        self._jobs[future] = job
+        future.add_done_callback(self._landed.put)
+
+    def land(self, timeout: float) -> list[tuple[Result, Job]]:
+        """What ended since the last call; waits for the first, at most so many seconds. Raises what a job raised."""
+        found: list[tuple[Result, Job]] = []
+        try:
+            ended = self._landed.get(timeout=timeout)
+            while True:
+                job = self._jobs.pop(ended, None)
+                if job is not None:
+                    found.append((ended.result(), job))
+                ended = self._landed.get_nowait()
+        except Empty:
+            return found
+
+    def give_up(self, job: Job) -> None:
+        """Wait no longer for a look. Its thread ends with the client's own time limit; what it says is not heard."""
+        future = next(future for future, one in self._jobs.items() if one is job)
+        del self._jobs[future]
+        self._given_up = not future.cancel() or self._given_up
+
+    def settle(self) -> None:
+        """Wait until all that is in flight has ended."""
+        wait(self._jobs)
+
+    def each(self, works: list[Callable[[], T]]) -> list[T]:
+        """Do all of these and wait for them, beside what is in flight. In their order."""
+        return list(self._pool.map(lambda work: work(), works))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _type: type[BaseException] | None, _e: BaseException | None, _tb: TracebackType | None) -> None:
+        self._pool.shutdown(wait=not self._given_up)
