@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Annotated, Generic, TypeVar
 
 from pydantic import AfterValidator, Field, StringConstraints
@@ -13,7 +14,7 @@ from irkit.actions.kube.fields import Fields, Subject, clash, label, read_fields
 from irkit.actions.kube.objects import absent, find, unpinned
 from irkit.model.base import Model
 from irkit.model.effects import KubeCall, Mark, Resource
-from irkit.model.kube import CASE_LABEL, DOMAIN
+from irkit.model.kube import CASE_LABEL, DOMAIN, HELD_LABELS
 from irkit.model.plans import Change, Impact, Originals, Plan, Receipts, Refuse, Settled, Verdict
 from irkit.model.ports import Reader
 from irkit.model.records import CaseId
@@ -24,7 +25,7 @@ _WORD = r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?"
 
 
 def _foreign(key: str) -> str:
-    if key.partition("/")[0] == DOMAIN:
+    if key.partition("/")[0] in {DOMAIN, HELD_LABELS}:
         msg = f"labels of {DOMAIN} are irkit's own"
         raise ValueError(msg)
     return key
@@ -39,10 +40,14 @@ P = TypeVar("P", bound=Model)
 
 
 class Labelling(Defaults, ABC, Generic[P]):
-    """Adds the case's label, and any others asked for, to one object."""
+    """Adds the case's label, and any others asked for, to one object.
+
+    What is `shared` may be held by several cases: the first has the case's label, each further one a label of its own.
+    """
 
     spec: ActionSpec
     resource: Resource
+    shared: bool = False
 
     @abstractmethod
     def target(self, p: P) -> PodRef | NodeRef:
@@ -64,22 +69,24 @@ class Labelling(Defaults, ABC, Generic[P]):
         """The labels in question and irkit's annotation."""
         ref = self.target(p)
         presence, doc = find(reader.kube(ref.cluster), self.resource, ref)
-        return Fields(presence) if doc is None else read_fields(doc, self._fields(p, mark), mark.case)
+        return Fields(presence) if doc is None else read_fields(doc, self._known(p, mark), mark.case)
 
     def plan(self, p: P, mark: Mark, facts: Fields, mine: Receipts) -> Plan:
         """Add what is missing; never replace what somebody else set."""
-        ref, fields = self.target(p), self._fields(p, mark)
+        ref = self.target(p)
         if facts.presence != "here":
             if facts.presence == "gone" and mine:
                 return Settled(f"{ref} is gone; it carried the labels", Verdict.proven(f"{ref} no longer exists"))
             return absent(ref, facts.presence)
+        first = self._first(facts, mark)
+        fields = self._fields(p, _held(mark) if first is not None else _case(mark))
         held = clash(fields, facts)
         if held is not None:
             return held_elsewhere(ref, held, dict(facts.values)[held.name])
         edit = set_fields("label", Subject(self.resource, ref), fields, facts, mark.case)
-        read_back = Verdict.proven(f"read back: {CASE_LABEL}={mark.case}")
         if edit is None:
-            return Settled(_already(ref, mine), read_back)
+            seen = f"{HELD_LABELS}/{mark.case}" if first is not None else f"{CASE_LABEL}={mark.case}"
+            return Settled(_already(ref, mine), Verdict.proven(f"read back: {seen}{first or ''}"))
         return unpinned(ref) or Change(
             (edit.call,), f"{ref} lacks {', '.join(edit.after)}", _impact(self.added(p)), edit.originals, edit.after
         )
@@ -89,7 +96,7 @@ class Labelling(Defaults, ABC, Generic[P]):
         ref = self.target(p)
         if facts.presence != "here":
             return Settled(f"{ref} is gone: nothing to restore", Verdict.proven(f"{ref} no longer exists"))
-        wanted = take_out("unlabel", Subject(self.resource, ref), self._fields(p, mark), facts, originals)
+        wanted = take_out("unlabel", Subject(self.resource, ref), self._known(p, mark), facts, originals)
         if isinstance(wanted, tuple):
             return Refuse(
                 f"somebody changed labels of {ref} since irkit set them",
@@ -103,8 +110,43 @@ class Labelling(Defaults, ABC, Generic[P]):
             Verdict.proven("read back: the labels are as they were"),
         )
 
-    def _fields(self, p: P, mark: Mark) -> tuple[ObjectField, ...]:
-        return tuple(label(key, value) for key, value in sorted({**self.added(p), CASE_LABEL: mark.case}.items()))
+    def _fields(self, p: P, own: ObjectField) -> tuple[ObjectField, ...]:
+        return tuple(sorted((own, *(label(*one) for one in self.added(p).items())), key=lambda one: one.path))
+
+    def _known(self, p: P, mark: Mark) -> tuple[ObjectField, ...]:
+        """All that it may set: which one, depends on who else holds the object."""
+        return (*self._fields(p, _case(mark)), *((_held(mark),) if self.shared else ()))
+
+    def _first(self, facts: Fields, mark: Mark) -> str | None:
+        """Who marked it before this case, in words; None where this case is or will be the first.
+
+        A case that was not the first keeps its own label when the first one goes.
+        """
+        values = dict(facts.values)
+        now = values[_case(mark).name]
+        if not self.shared or now == mark.case:
+            return None
+        if is_case(now):
+            return f"; case {now} marked it before"
+        return "" if values.get(_held(mark).name) is not None else None
+
+
+def _case(mark: Mark) -> ObjectField:
+    return label(CASE_LABEL, mark.case)
+
+
+def _held(mark: Mark) -> ObjectField:
+    return label(f"{HELD_LABELS}/{mark.case}", "true")
+
+
+def other_holder(labels: Mapping[str, str], case: str) -> str:
+    """Another case than this whose mark a shared object carries, or ""; what is no case is given as it is."""
+    first = labels.get(CASE_LABEL, "")
+    if first not in {"", case}:
+        return first
+    begin = f"{HELD_LABELS}/"
+    held = sorted(key.removeprefix(begin) for key in labels if key.startswith(begin))
+    return next((one for one in held if one != case and is_case(one)), "")
 
 
 def _already(ref: PodRef | NodeRef, mine: Receipts) -> str:

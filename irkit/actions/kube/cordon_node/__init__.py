@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from irkit.actions.api import ActionSpec, Defaults, NoOutputs
 from irkit.actions.kube.fields import Field, Fields, Subject, label, read_fields, set_fields, take_out
+from irkit.actions.kube.labelling import other_holder
 from irkit.actions.kube.objects import absent, access, find, living, unpinned
 from irkit.model.base import Model
 from irkit.model.effects import KubeCall, Mark
@@ -29,7 +30,7 @@ class Params(Model):
 class Facts:
     """`pods` are those that live on the node, counted only where it is not cordoned yet.
 
-    `holder` is another case whose label the node carries.
+    `holder` is another case whose mark the node carries.
     """
 
     fields: Fields
@@ -76,8 +77,8 @@ class CordonNode(Defaults):
             return Facts(Fields(presence))
         fields = read_fields(doc, (_CORDONED,), mark.case)
         labels = doc.labels("metadata", "labels")
-        holder = labels.get(CASE_LABEL, "")
-        facts = Facts(fields, labels.get(_COMPUTE_LABEL) == "fargate", "" if holder == mark.case else holder[:63])
+        holder = other_holder(labels, mark.case)[:63]
+        facts = Facts(fields, labels.get(_COMPUTE_LABEL) == "fargate", holder)
         if dict(fields.values)[_CORDONED.name]:
             return facts
         pods = kube.list(PODS)

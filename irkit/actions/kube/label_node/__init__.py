@@ -18,9 +18,13 @@ class Params(Model):
 
 
 class LabelNode(Labelling[Params]):
-    """Adds the case's label to a node; the first values stay in the journal and in an annotation."""
+    """Adds the case's label to a node; the first values stay in the journal and in an annotation.
+
+    Two suspects on one node are two cases: the second one marks the node beside the first.
+    """
 
     resource = NODES
+    shared = True
     spec = ActionSpec(
         id="kube.label_node",
         version=1,
