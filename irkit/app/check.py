@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
 
-from irkit import __version__
 from irkit.app.newcomers import Newcomer, newcomers
 from irkit.app.runs import App
 from irkit.app.undo import PARTLY
@@ -74,7 +73,7 @@ class CheckReader:
 
         with self._guard:
             if cluster.id not in self._snapshots:
-                inner = self._app.parts.connect(cluster, f"irkit/{__version__} ({self._case})").reader
+                inner = self._app.kube(cluster, self._case).reader
                 self._snapshots[cluster.id] = SnapshotReader(inner, self._crowd)
             return self._snapshots[cluster.id]
 
@@ -130,7 +129,7 @@ def _same(app: App, state: CaseState) -> None:
         world = "the lab" if state.lab else "a real cluster"
         msg = f"{state.case} is about {world}, and this configuration is not"
         raise Refused(msg, hint="export IRKIT_CONFIG of the world that the case is about")
-    if app.kube(state.cluster).identity() != state.cluster_uid:
+    if app.kube(state.cluster, state.case).identity() != state.cluster_uid:
         msg = f"{state.cluster} is now another cluster than the one that {state.case} is about"
         raise Refused(msg, hint="check the context in irkit.yaml")
 

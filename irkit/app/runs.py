@@ -19,7 +19,7 @@ from irkit.app.preflight import joins, look_before, permissions
 from irkit.app.resolve import resolve_target
 from irkit.app.undo import undo_playbook
 from irkit.app.waiting import WATCH, Patience
-from irkit.app.world import LiveWorld
+from irkit.app.world import LiveWorld, user_agent
 from irkit.engine.guard import Limits
 from irkit.engine.inbox import Inbox, Request
 from irkit.engine.locks import Locks
@@ -62,15 +62,15 @@ class App:
         self.parts = parts
         self.limits = limits or Limits()
         self.lab = lab
-        self._kubes: dict[str, Kube] = {}
+        self._kubes: dict[tuple[str, str], Kube] = {}
 
     # -- reaching the world ------------------------------------------------------------------------
 
-    def kube(self, cluster: ClusterRef) -> Kube:
-        """The cluster's API, outside of any case."""
-        if cluster.id not in self._kubes:
-            self._kubes[cluster.id] = self.parts.connect(cluster, f"irkit/{__version__}")
-        return self._kubes[cluster.id]
+    def kube(self, cluster: ClusterRef, case: str = "") -> Kube:
+        """The cluster's API, outside of any run; what is known to be about a case says so in its user agent."""
+        if (cluster.id, case) not in self._kubes:
+            self._kubes[cluster.id, case] = self.parts.connect(cluster, user_agent(case))
+        return self._kubes[cluster.id, case]
 
     def resolve(self, target: TargetRef) -> TargetRef:
         """The living object that the reference means, with its uid. Raises Refused where it is gone or another."""
@@ -78,8 +78,7 @@ class App:
 
     def world(self, case: str) -> World:
         """What a run of this case may touch. The user agent carries the case, so audit logs confirm the journal."""
-        agent = f"irkit/{__version__} ({case})"
-        return LiveWorld(self.cases.folder(case), self.parts.connect, agent)
+        return LiveWorld(self.cases.folder(case), self.parts.connect, user_agent(case))
 
     # -- opening -----------------------------------------------------------------------------------
 
@@ -130,7 +129,7 @@ class App:
                 r.RunOpened(
                     run=run, mode="apply", name=playbook.name, playbook=journal.put_blob(ask.playbook),
                     checked=journal.put_blob(canonical(playbook.dump())), inputs=inputs,
-                    actions=_versions(playbook, self.parts.catalog), who=self._identified(ask.target.cluster),
+                    actions=_versions(playbook, self.parts.catalog), who=self._identified(ask.target.cluster, case),
                     tool=__version__, asked=ask.asked,
                 )
             )  # fmt: skip
@@ -155,7 +154,7 @@ class App:
             assert state.cluster is not None  # noqa: S101 -- every case opens with its cluster and its target
             assert state.target is not None  # noqa: S101 -- as above
             if preflight:
-                allowed = permissions(self.kube(state.cluster), playbook, self.parts.catalog, state.target)
+                allowed = permissions(self.kube(state.cluster, case), playbook, self.parts.catalog, state.target)
                 allowed.check(" ".join(dict.fromkeys(state.runs[name].name for name in of)))
             bodies: list[r.AnyBody] = [
                 r.RunClosed(run=run.id, outcome="superseded", verdicts={}, swept=0, why="an undo was asked for")
@@ -166,7 +165,7 @@ class App:
             bodies.append(
                 r.RunOpened(
                     run=run, mode="undo", name=playbook.name, playbook=checked, checked=checked, inputs={},
-                    actions=_versions(playbook, self.parts.catalog), who=self._identified(state.cluster),
+                    actions=_versions(playbook, self.parts.catalog), who=self._identified(state.cluster, case),
                     tool=__version__, asked=asked, undoes=of,
                 )
             )  # fmt: skip
@@ -271,8 +270,8 @@ class App:
         signer = local_signer(self.cases.state / "keys")
         engine.append(sign_head(journal, signer, self.cases.folder(engine.state.case)))
 
-    def _identified(self, cluster: ClusterRef) -> r.Who:
-        return self.who.model_copy(update={"kubernetes": self.kube(cluster).whoami()})
+    def _identified(self, cluster: ClusterRef, case: str) -> r.Who:
+        return self.who.model_copy(update={"kubernetes": self.kube(cluster, case).whoami()})
 
     def _same_cluster(self, state: CaseState) -> None:
         assert state.cluster is not None  # noqa: S101 -- every case opens with its cluster
@@ -281,7 +280,7 @@ class App:
             msg = f"{state.case} is about {world}, and this configuration is not"
             raise Refused(msg, hint="export IRKIT_CONFIG of the world that the case is about")
         try:
-            uid = self.kube(state.cluster).identity()
+            uid = self.kube(state.cluster, state.case).identity()
         except (CredentialsExpired, Denied, Unreachable, ServerFault, Throttled):
             return  # nothing can be written either; the steps park and say so
         if uid != state.cluster_uid:

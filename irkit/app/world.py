@@ -6,11 +6,17 @@ import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from irkit import __version__
 from irkit.model.ports import EvidenceReader, Kube, KubeReader, Spooled
 from irkit.model.refs import ClusterRef
 
 Connect = Callable[[ClusterRef, str], Kube]
 """Connects to a configured cluster, with a user agent. Raises ConfigError where it is not configured."""
+
+
+def user_agent(case: str = "") -> str:
+    """What the API's audit log has as user agent of irkit's requests: with the case, once it is known."""
+    return f"irkit/{__version__} ({case})" if case else f"irkit/{__version__}"
 
 
 class LiveWorld:
