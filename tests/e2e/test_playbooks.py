@@ -130,8 +130,7 @@ def test_a_stolen_account_loses_its_rights_and_its_pods_their_network(stage: Sta
 
     assert isinstance(end, Closed)
     found = by_step(end.run)
-    assert found == proven("scope", "baseline", "revoke", "label", "cut") | {
-        "tokens": {"leaky"},
+    assert found == proven("scope", "baseline", "revoke", "tokens", "label", "cut") | {
         "isolate": {"proven", "unproven"}, "probe": {"proven", "unproven"},
     }  # fmt: skip
     assert [one for one in verdicts(end.run).items() if one[1] == "unproven"] == [
@@ -139,7 +138,7 @@ def test_a_stolen_account_loses_its_rights_and_its_pods_their_network(stage: Sta
     ]  # it declares no port: nobody could see whether it is reached
     assert subjects(stage, "rolebindings", "web", "shop") == []
     assert subjects(stage, "clusterrolebindings", "viewers") == ["kube-system/default"]
-    assert "are good while those pods live" in why(end.run, "tokens")  # what is left is said, and no verdict hides it
+    assert "log in until those pods end" in why(end.run, "tokens")  # what is left is said, and no verdict hides it
     assert not any(passes(stage, one, other) for one in ours for other in ours[:3] if one != other)
 
     play.undo(ticket.case)
@@ -171,8 +170,25 @@ def test_its_tokens_wait_for_somebody_and_nothing_else_does(stage: Stage, may_de
     end = stage.advance(ticket)
 
     assert isinstance(end, Closed)
-    assert by_step(end.run)["tokens"] == {"leaky"}
+    found = by_step(end.run)
+    assert [found[one] for one in ("revoke", "tokens")] == [{"proven"}, {"proven"}]
     assert stage.control.get("secrets", "default-token", "shop") is None
+
+
+def test_tokens_that_live_on_leak_where_a_group_still_gives_rights(stage: Stage, may_delete_secrets: None) -> None:
+    play = stolen(stage)
+    api = "rbac.authorization.k8s.io"
+    everybody = {"kind": "Group", "apiGroup": api, "name": "system:serviceaccounts"}
+    ref = {"apiGroup": api, "kind": "ClusterRole", "name": "view"}
+    wide = {"apiVersion": f"{api}/v1", "kind": "ClusterRoleBinding", "metadata": {"name": "all"}}
+    stage.control.put({**wide, "roleRef": ref, "subjects": [everybody]})
+
+    _, end = play.run(isolate_pods=False)
+
+    assert isinstance(end, Closed)
+    found = by_step(end.run)
+    assert [found[one] for one in ("revoke", "tokens")] == [{"leaky"}, {"leaky"}]
+    assert "it still has ClusterRole view through the group system:serviceaccounts" in why(end.run, "tokens")
 
 
 def test_its_pods_are_left_alone_where_that_was_asked(stage: Stage) -> None:

@@ -14,7 +14,7 @@ from irkit.actions.kube.block_image.policy import objects, reference
 from irkit.actions.kube.made import Own, own_name, read_own
 from irkit.actions.kube.revoke_bindings.edits import field_of
 from irkit.engine.guard import DeclaredReader
-from irkit.errors import Unsupported
+from irkit.errors import Denied, Unsupported
 from irkit.model.doc import Doc
 from irkit.model.effects import KubeCall, Resource
 from irkit.model.kube import (
@@ -301,6 +301,69 @@ def test_bound_tokens_are_those_of_the_accounts_living_pods_with_the_longest_tim
     }
 
     assert facts("kube.revoke_tokens", world, service_account=ACCOUNT).bound == (("two", 86400), ("unsaid", 3600))
+
+
+def projected(*asked: dict[str, Any]) -> dict[str, Any]:
+    sources = [{"serviceAccountToken": {"path": "t", **one}} for one in asked]
+    return {"volumes": [{"name": "v", "projected": {"sources": sources}}]}
+
+
+def test_tokens_for_another_audience_are_no_login_at_the_api_and_are_told_apart() -> None:
+    """EKS injects them: sts.amazonaws.com for IRSA, pods.eks.amazonaws.com for Pod Identity (domain.md section 5)."""
+    sts, hostile = {"audience": "sts.amazonaws.com", "expirationSeconds": 86400}, {"audience": "x\x1b[2J<b>"}
+    world: World = {
+        SERVICE_ACCOUNTS: [{"metadata": meta("web", "sa-1")}],
+        PODS: [
+            pod("two", serviceAccountName="web", **projected(sts, {"expirationSeconds": 3607})),
+            pod("one", serviceAccountName="web", **projected(sts)),
+            pod("own", serviceAccountName="web", **projected({"audience": "https://kubernetes.default.svc"})),
+            pod("odd", serviceAccountName="web", **projected(hostile)),
+            pod("theirs", serviceAccountName="cart", **projected(sts)),
+        ],
+    }
+
+    found = facts("kube.revoke_tokens", world, service_account=ACCOUNT)
+
+    assert found.bound == (("own", 3600), ("two", 3607))
+    assert found.elsewhere == (("sts.amazonaws.com", 86400, ("one", "two")), ("…", 3600, ("odd",)))
+
+
+def test_what_the_account_still_has_by_name_or_group_is_read_from_bindings() -> None:
+    world: World = {
+        SERVICE_ACCOUNTS: [{"metadata": meta("web", "sa-1")}],
+        CLUSTER_ROLE_BINDINGS: [
+            binding("a", {"kind": "Group", "name": "system:authenticated"}, namespace="", role="system:discovery"),
+            binding("b", {"kind": "Group", "name": "system:serviceaccounts"}, namespace="", role="view"),
+            binding("c", {"kind": "ServiceAccount", "name": "cart", "namespace": "shop"}, namespace="", role="edit"),
+            binding("d", {"kind": "ServiceAccount", "name": "web", "namespace": "shop"}, namespace="", role="edit"),
+        ],
+    }
+
+    assert facts("kube.revoke_tokens", world, service_account=ACCOUNT).rights == (
+        "ClusterRoleBinding d", "ClusterRole view through the group system:serviceaccounts (ClusterRoleBinding b)",
+    )  # fmt: skip
+    del world[CLUSTER_ROLE_BINDINGS][1:]
+    assert facts("kube.revoke_tokens", world, service_account=ACCOUNT).rights == ()
+
+
+class Unbound(MemoryKube):
+    """May not look at bindings."""
+
+    def list(self, resource: Resource, namespace: str = "", labels: Any = None) -> Any:
+        if resource in {ROLE_BINDINGS, CLUSTER_ROLE_BINDINGS}:
+            msg = "list bindings: forbidden"
+            raise Denied(msg)
+        return super().list(resource, namespace, labels)
+
+
+def test_who_may_not_look_at_bindings_says_so_and_deletes_tokens_all_the_same() -> None:
+    world: World = {SERVICE_ACCOUNTS: [{"metadata": meta("web", "sa-1")}], SECRETS: [secret("t", name="web")]}
+    action = CATALOG.need("kube.revoke_tokens")
+    params, mark = mark_for(action, service_account=ACCOUNT)
+
+    found: Any = action.observe(params, mark, DeclaredReader(MemoryReader(Unbound(world)), action.spec))
+
+    assert (found.rights, [one.name for one in found.tokens]) == (None, ["t"])
 
 
 # -- block_image -----------------------------------------------------------------------------------------

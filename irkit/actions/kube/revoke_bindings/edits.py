@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import orjson
 
-from irkit.actions.kube.revoke_bindings.facts import Binding, Facts
+from irkit.actions.kube.bindings import Binding
+from irkit.actions.kube.revoke_bindings.facts import Facts
 from irkit.model.base import Json, canonical
 from irkit.model.effects import KubeCall
 from irkit.model.plans import Drift, Originals

@@ -1,7 +1,8 @@
 """kube.revoke_tokens: delete the legacy token Secrets of a service account, and say which other tokens live on.
 
 Found by metadata alone: no Secret's data is read. A token of a pod (bound) needs no Secret and cannot be taken back:
-the API server refuses it when its pod or its service account is gone.
+the API server refuses it when its pod or its service account is gone. What closes it while the pod lives on is that its
+account may do nothing; so the verdict looks at the bindings too, after kube.revoke_bindings.
 Sources: Kubernetes documentation, "Managing Service Accounts" (token Secrets, bound tokens), and the field selectors
 of Secrets (`type`).
 """
@@ -13,13 +14,14 @@ from irkit.actions.kube.objects import absent, access, unpinned
 from irkit.actions.kube.revoke_tokens.facts import Facts, Token, impact, observe, verdict
 from irkit.model.base import Model
 from irkit.model.effects import KubeCall, Mark
-from irkit.model.kube import PODS, SECRETS, SERVICE_ACCOUNTS
+from irkit.model.kube import CLUSTER_ROLE_BINDINGS, PODS, ROLE_BINDINGS, SECRETS, SERVICE_ACCOUNTS
 from irkit.model.plans import Change, Plan, Receipts, Settled, Wait
 from irkit.model.ports import Reader
 from irkit.model.refs import ServiceAccountRef
 
 _AGAIN = 2
 """Seconds until looking again at a Secret that is being deleted."""
+_BINDINGS = (*access(ROLE_BINDINGS, "list"), *access(CLUSTER_ROLE_BINDINGS, "list"))
 
 
 class Params(Model):
@@ -38,8 +40,10 @@ class RevokeTokens(NoUndo):
         purpose="contain",
         params=Params,
         outputs=NoOutputs,
-        reads=(*access(SERVICE_ACCOUNTS, "get"), *access(SECRETS, "list"), *access(PODS, "list")),
+        reads=(*access(SERVICE_ACCOUNTS, "get"), *access(SECRETS, "list"), *access(PODS, "list"), *_BINDINGS),
         writes=access(SECRETS, "delete"),
+        wide=access(ROLE_BINDINGS, "list"),
+        optional=_BINDINGS,  # without them nobody knows what a living token can do, and that is said
         risk="destructive",
         no_undo="a deleted token does not come back; whoever needs one is given a new one",
         example="service_account: ${inputs.service_account}",
@@ -58,7 +62,7 @@ class RevokeTokens(NoUndo):
         return (p.service_account.key,)
 
     def observe(self, p: Params, mark: Mark, reader: Reader) -> Facts:  # noqa: ARG002 -- the port's
-        """The account, its token Secrets by their metadata, and its living pods."""
+        """The account, its token Secrets by their metadata, its living pods, and what bindings give it."""
         return observe(p.service_account, reader)
 
     def plan(self, p: Params, mark: Mark, facts: Facts, mine: Receipts) -> Plan:  # noqa: ARG002 -- the port's
@@ -75,7 +79,7 @@ class RevokeTokens(NoUndo):
         if going:
             return Wait(_AGAIN, f"being deleted: {', '.join(going)}")
         ours = "no legacy token is left" if mine else f"{account} has no legacy token"
-        return Settled(ours, verdict(account, facts))
+        return Settled(ours, verdict(facts))
 
 
 def _delete(account: ServiceAccountRef, token: Token) -> KubeCall:

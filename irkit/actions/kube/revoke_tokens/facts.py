@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from irkit.actions.kube.bindings import read_bindings, rights_by_group
+from irkit.actions.kube.netpol import plain
 from irkit.actions.kube.objects import NAME_LIMIT, UID_LIMIT, Presence, find, living
+from irkit.errors import Denied
 from irkit.model.doc import Doc
 from irkit.model.kube import PODS, SECRETS, SERVICE_ACCOUNTS
 from irkit.model.plans import Impact, Verdict
-from irkit.model.ports import Reader
+from irkit.model.ports import KubeReader, Reader
 from irkit.model.refs import ServiceAccountRef
 
 TOKEN_TYPE = "kubernetes.io/service-account-token"  # noqa: S105 -- a type's name
@@ -18,6 +22,10 @@ UID_ANNOTATION = "kubernetes.io/service-account.uid"
 """The token controller writes both; a token whose uid is another account's is no token of this one."""
 _DEFAULT_SECONDS = 3600
 """Of a projected token whose volume says nothing (Kubernetes API reference, ServiceAccountTokenProjection)."""
+_API_AUDIENCES = frozenset({
+    "", "https://kubernetes.default.svc", "https://kubernetes.default.svc.cluster.local", "kubernetes.default.svc",
+})  # fmt: skip
+"""Of a token that the API server takes for a login; a source that says none gets one for it."""
 _SHOWN = 5
 
 
@@ -38,11 +46,17 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """`bound` are the account's living pods with a token of their own, and for how many seconds they ask at most."""
+    """`bound` are the account's living pods with a token of their own, and for how many seconds they ask at most.
+
+    `elsewhere` are the audiences other than the API's that its pods have tokens for, with the seconds and the pods.
+    `rights` are what bindings still give the account, in words; None where nobody could look.
+    """
 
     presence: Presence
     tokens: tuple[Token, ...] = ()
     bound: tuple[tuple[str, int], ...] = ()
+    elsewhere: tuple[tuple[str, int, tuple[str, ...]], ...] = ()
+    rights: tuple[str, ...] | None = None
     as_of: str = ""
 
 
@@ -57,8 +71,35 @@ def observe(account: ServiceAccountRef, reader: Reader) -> Facts:
     listing = kube.list_metadata(SECRETS, account.namespace, fields={"type": TOKEN_TYPE})
     tokens = [_token(one, pods) for one in listing.items if _is_of(one, account.name, uid)]
     mine = [one for one in pods if one.text("spec", "serviceAccountName", default="default") == account.name]
-    bound = [(_name(one), seconds) for one in mine if (seconds := _projected(one))]
-    return Facts(presence, tuple(sorted(tokens, key=lambda one: one.name)), tuple(sorted(bound)), listing.as_of)
+    asked = {_name(one): _projected(one) for one in mine}
+    return Facts(
+        presence,
+        tuple(sorted(tokens, key=lambda one: one.name)),
+        bound=tuple(sorted((name, audiences[""]) for name, audiences in asked.items() if "" in audiences)),
+        elsewhere=_elsewhere(asked),
+        rights=_rights(kube, account),
+        as_of=listing.as_of,
+    )
+
+
+def _rights(kube: KubeReader, account: ServiceAccountRef) -> tuple[str, ...] | None:
+    try:
+        found = read_bindings(kube)
+    except Denied:
+        return None
+    return (*(str(one) for one in found if one.ours(account)), *rights_by_group(found, account))
+
+
+def _elsewhere(asked: Mapping[str, Mapping[str, int]]) -> tuple[tuple[str, int, tuple[str, ...]], ...]:
+    audiences = {one for each in asked.values() for one in each if one}
+    return tuple(
+        (
+            audience,
+            max(each.get(audience, 0) for each in asked.values()),
+            tuple(sorted(name for name, each in asked.items() if audience in each)),
+        )
+        for audience in sorted(audiences)
+    )
 
 
 def _is_of(secret: Doc, name: str, uid: str) -> bool:
@@ -89,15 +130,17 @@ def _secrets(pod: Doc) -> set[str]:
     return found
 
 
-def _projected(pod: Doc) -> int:
-    """The longest time that the pod's volumes ask a token for, in seconds; 0 where they ask for none."""
-    seconds = [
-        one.integer("serviceAccountToken", "expirationSeconds", default=_DEFAULT_SECONDS)
-        for volume in pod.each("spec", "volumes")
-        for one in volume.each("projected", "sources")
-        if one.has("serviceAccountToken")
-    ]
-    return max(seconds, default=0)
+def _projected(pod: Doc) -> dict[str, int]:
+    """The longest time that the pod's volumes ask a token for, in seconds, by audience; "" is the API's own."""
+    found: dict[str, int] = {}
+    for volume in pod.each("spec", "volumes"):
+        for one in volume.each("projected", "sources"):
+            if one.has("serviceAccountToken"):
+                seconds = one.integer("serviceAccountToken", "expirationSeconds", default=_DEFAULT_SECONDS)
+                audience = one.text("serviceAccountToken", "audience", default="")
+                audience = "" if audience in _API_AUDIENCES else plain(audience)
+                found[audience] = max(seconds, found.get(audience, 0))
+    return found
 
 
 def _name(doc: Doc) -> str:
@@ -124,17 +167,45 @@ def impact(tokens: tuple[Token, ...]) -> tuple[Impact, ...]:
     return (*inside, outside)
 
 
-def verdict(account: ServiceAccountRef, facts: Facts) -> Verdict:
-    """Bound tokens are known to live on; tokens that somebody asked the API for are in no list at all."""
+def verdict(facts: Facts) -> Verdict:
+    """Bound tokens live as long as their pods: what closes them without losing those is that they may do nothing.
+
+    A login without a right is none of an attacker's: where no binding names the account or its groups, that is the
+    proof. Tokens for somebody else than the API are beyond all bindings.
+    """
     asked = "tokens from the TokenRequest API are in no list: each ends at its own expiry, or with the service account"
-    if not facts.bound:
-        return Verdict.unproven(f"no legacy token and no pod's token is left; {asked}")
-    longest = max(seconds for _, seconds in facts.bound)
-    names = _some(tuple(name for name, _ in facts.bound))
-    return Verdict.leaky(
-        f"tokens of {names} are good while those pods live: asked for {longest} s at a time, and the API server may "
-        f"issue them for up to a year (--service-account-extend-token-expiration); {asked}. What closes them at once "
-        f"without losing the pods: kube.revoke_bindings of {account}"
+    open_ways = [*_at_the_api(facts), *map(_there, facts.elsewhere)]
+    if open_ways:
+        return Verdict.leaky("; ".join(open_ways))
+    if facts.rights == ():
+        ends = f"; those of {_some(tuple(name for name, _ in facts.bound))} log in until those pods end"
+        return Verdict.proven(
+            "read back: no RoleBinding or ClusterRoleBinding names it or its groups, so whoever holds a token of it "
+            f"may do what everybody may{ends if facts.bound else ''}; {asked}"
+        )
+    return Verdict.unproven(f"no legacy token and no pod's token is left; {asked}")
+
+
+def _at_the_api(facts: Facts) -> Iterator[str]:
+    """Tokens of pods that log in, where what they may do is not nothing."""
+    if facts.rights == () or not facts.bound:
+        return
+    names, longest = _some(tuple(name for name, _ in facts.bound)), max(seconds for _, seconds in facts.bound)
+    for_how_long = f"asked for {longest} s at a time; the API server may issue them for up to a year"
+    rest = len(facts.rights or ()) - _SHOWN
+    has = "; ".join((facts.rights or ())[:_SHOWN]) + (f"; {rest} more" if rest > 0 else "")
+    still = f"it still has {has}" if has else "nobody could look what the account still has"
+    yield (
+        f"tokens of {names} are good while those pods live ({for_how_long}), and {still}: kube.revoke_bindings takes "
+        f"away what names it"
+    )
+
+
+def _there(found: tuple[str, int, tuple[str, ...]]) -> str:
+    audience, seconds, pods = found
+    return (
+        f"tokens of {_some(pods)} for {audience} are good there until they expire (asked for {seconds} s at a time), "
+        f"whatever becomes of bindings or pods: close what they open there"
     )
 
 
