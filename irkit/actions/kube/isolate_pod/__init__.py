@@ -21,11 +21,12 @@ from irkit.actions.kube.isolate_pod.judge import (
     verdict,
 )
 from irkit.actions.kube.isolate_pod.policy import create, delete, differences, is_ours, mend, policy_name
+from irkit.actions.kube.lives import counting, lost, without
 from irkit.actions.kube.objects import absent, access, unpinned
 from irkit.model.base import Json, Model
 from irkit.model.effects import KubeCall, Mark
 from irkit.model.kube import DAEMON_SETS, PODS
-from irkit.model.plans import Change, Original, Originals, Plan, Receipts, Refuse, Settled, Verdict
+from irkit.model.plans import Change, Originals, Plan, Receipts, Refuse, Settled, Verdict
 from irkit.model.ports import Reader
 from irkit.model.refs import NamespaceRef, PodRef
 
@@ -99,15 +100,14 @@ class IsolatePod(Defaults):
             why.append(f"{ours.name} was changed by somebody")
         edit = set_fields(effect_name("label", pod), Subject(PODS, pod), (case_label(mark),), facts.fields, mark.case)
         if edit is not None:
-            effects.append(edit.call)
+            effects.append(counting(edit.call, facts.lives))
             why.append(f"{pod} is not selected by it")
         denials, reasons = wanted(p.engine, pod, mark, facts, mine)
-        effects += denials
-        why += reasons
-        if effects:
-            originals: tuple[Original, ...] = edit.originals if edit else ()
-            return Change(tuple(effects), "; ".join(why), impact(facts), originals, edit.after if edit else {})
-        return Settled(f"{policy_name(mark)} selects {pod} and allows nothing", verdict(facts))
+        if effects or denials:
+            touched = (edit.originals, edit.after) if edit else ((), {})
+            return Change((*effects, *denials), "; ".join((*why, *reasons)), impact(facts), *touched)
+        found = without(lost(facts.lives, mine, effect_name("label", pod)), verdict(facts))
+        return Settled(f"{policy_name(mark)} selects {pod} and allows nothing", found)
 
     def undo(self, p: Params, mark: Mark, originals: Originals, facts: Facts, mine: Receipts) -> Plan:
         """Take the label out if isolating set it, and the policy away with the last pod that it isolates.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -11,9 +13,11 @@ from irkit.actions.kube.fields import Fields, label, read_fields
 from irkit.actions.kube.isolate_pod.lists import marked_pods, policies, readable, selecting
 from irkit.actions.kube.isolate_pod.policy import policy_name
 from irkit.actions.kube.isolate_pod.probed import ProbeSeen, probed
+from irkit.actions.kube.lives import Life, lives
 from irkit.actions.kube.netpol import Opening, Pod, Policy, openings
 from irkit.actions.kube.objects import FARGATE_LABEL, find
 from irkit.actions.kube.proofs import circumstances
+from irkit.model.doc import Doc
 from irkit.model.effects import Mark
 from irkit.model.kube import CASE_LABEL, NETWORK_POLICIES, PODS, SERVICES
 from irkit.model.ports import KubeReader, Reader
@@ -30,7 +34,7 @@ class Facts:
     `others` are the other living pods of the namespace with the case's label, by name and key; `services` those
     that select the pod. `openings` is what the union of policies lets through at the pod once it bears the label.
     `engine` is what runs here, `denials` what was found of the objects that deny there, `sharing` who shares the
-    pod's state. `as_of` is the cluster's time of the list of policies.
+    pod's state. `lives` are the pod's containers. `as_of` is the cluster's time of the list of policies.
     """
 
     fields: Fields
@@ -45,6 +49,7 @@ class Facts:
     denials: tuple[DenialSeen, ...] = ()
     sharing: Sharing = _ALONE
     probe: ProbeSeen | None = None
+    lives: tuple[Life, ...] = ()
     as_of: str = ""
 
     def policy(self, name: str) -> Policy | None:
@@ -68,23 +73,23 @@ def observe(pod: PodRef, mark: Mark, reader: Reader, choice: Choice) -> Facts:
     after = {**labels, CASE_LABEL: mark.case}
     known = listing.derive(policies)
     about = [one for one in known if one.name == policy_name(mark) or one.selector.matches(after)]
-    itself = (pod.name, pod.key)
     marked = kube.list(PODS, pod.namespace, {CASE_LABEL: mark.case}).derive(marked_pods, pod.cluster)
+    at = bisect_left(marked, itself := (pod.name, pod.key))  # 500 pods are not compared with 500
+    others = marked[:at] + marked[at + 1 :] if marked[at : at + 1] == (itself,) else marked
     services = [
         name
         for name, selector in (kube.list(SERVICES, pod.namespace).derive(selecting) if doc is not None else ())
         if selector.matches(labels)
     ]
-    target = None if doc is None else replace(Pod.read(doc), labels=tuple(sorted(after.items())))
     engine = detect(kube)
-    found, shared = _open(kube, target, known, engine)
+    found, shared = _open(kube, doc, after, known, about, engine)
     return Facts(
         fields=fields,
         labels=tuple(sorted(labels.items())),
         host_network=doc is not None and doc.flag("spec", "hostNetwork", default=False),
         fargate=FARGATE_LABEL in labels,
         policies=tuple(sorted(about, key=lambda one: one.name)),
-        others=tuple(other for other in marked if other != itself),
+        others=others,
         services=tuple(services),
         openings=found,
         engine=engine,
@@ -94,22 +99,27 @@ def observe(pod: PodRef, mark: Mark, reader: Reader, choice: Choice) -> Facts:
         ),
         sharing=shared,
         probe=probed(reader.evidence, pod, circumstances(listing.items, labels)),
+        lives=() if doc is None else lives(doc),
         as_of=listing.as_of,
     )
 
 
 def _open(
-    kube: KubeReader, target: Pod | None, known: tuple[Policy, ...], engine: EngineSeen
+    kube: KubeReader,
+    doc: Doc | None,
+    after: Mapping[str, str],
+    known: tuple[Policy, ...],
+    about: Sequence[Policy],
+    engine: EngineSeen,
 ) -> tuple[tuple[Opening, ...], Sharing]:
     """The namespace's pods are listed where they are counted as peers, or share the target's state.
 
     Peers of other namespaces are not counted: that may be a LIST of the whole cluster, and containment is waiting.
     """
-    if target is None:
+    shares = engine.name == "vpc-cni"
+    if doc is None or not (shares or any(one.rules("Ingress") or one.rules("Egress") for one in about)):
         return (), Sharing()
-    found, shares = openings(target, known), engine.name == "vpc-cni"
-    if not found and not shares:
-        return (), Sharing()
+    target = replace(Pod.read(doc), labels=tuple(sorted(after.items())))
     pods = kube.list(PODS, target.namespace).derive(readable)
     return openings(target, known, pods), sharing(target, pods, known) if shares else Sharing()
 

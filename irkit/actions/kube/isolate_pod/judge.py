@@ -9,6 +9,7 @@ from irkit.actions.kube.isolate_pod.deny import denied_by
 from irkit.actions.kube.isolate_pod.facts import Facts
 from irkit.actions.kube.isolate_pod.probed import ProbeSeen
 from irkit.actions.kube.labelling import held_elsewhere
+from irkit.actions.kube.lives import endangered
 from irkit.actions.kube.netpol import Opening, in_words
 from irkit.model.effects import Mark
 from irkit.model.kube import CASE_LABEL
@@ -130,7 +131,7 @@ def impact(facts: Facts) -> tuple[Impact, ...]:
         what="may inherit the state: replace the workload from a new ReplicaSet, not by another replica",
         warn=True,
     )
-    return (*others, *services, *near, *((later,) if facts.sharing.prefix else ()))
+    return (*others, *services, *near, *((later,) if facts.sharing.prefix else ()), *endangered(facts.lives))
 
 
 def drifted(what: str, drift: tuple[Drift, ...]) -> Refuse:

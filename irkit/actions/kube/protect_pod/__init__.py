@@ -15,6 +15,7 @@ from irkit.actions.api import ActionSpec, Defaults, NoOutputs
 from irkit.actions.kube.alter import alter, restore
 from irkit.actions.kube.fields import Subject, clash, label
 from irkit.actions.kube.labelling import held_elsewhere
+from irkit.actions.kube.lives import counting, lost
 from irkit.actions.kube.made import make_or_mend, take_away, taken
 from irkit.actions.kube.objects import absent, access, named, unpinned
 from irkit.actions.kube.protect_pod.facts import Facts, impact, observe, verdict, wanted
@@ -98,11 +99,12 @@ class ProtectPod(Defaults):
         calls, why = make_or_mend(pairs, mark) if facts.served else ((), ())
         edit = alter(named("protect", pod), Subject(PODS, pod), wanted(mark), facts.fields, mark.case)
         if edit is not None:
-            calls, why = (*calls, edit.call), (*why, f"{pod} is not marked")
+            calls, why = (*calls, counting(edit.call, facts.lives)), (*why, f"{pod} is not marked")
         if calls:
             originals, after = (edit.originals, edit.after) if edit else ((), {})
             return Change(calls, "; ".join(why), impact(pod, facts), originals, after)
-        return Settled(f"{pod} is protected", verdict(facts))
+        gone = lost(facts.lives, mine, named("protect", pod))
+        return Settled(f"{pod} is protected", Verdict(status="failed", why=gone) if gone else verdict(facts))
 
     def undo(self, p: Params, mark: Mark, originals: Originals, facts: Facts, mine: Receipts) -> Plan:
         """Put the annotations back, and take the policy away with the last pod of the case that it protects."""

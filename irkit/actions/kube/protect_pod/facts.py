@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from irkit.actions.kube.alter import annotation, read_exact
 from irkit.actions.kube.fields import Field, Fields, label
+from irkit.actions.kube.lives import Life, lives
 from irkit.actions.kube.made import ABSENT, Found, read_own
 from irkit.actions.kube.objects import MIRROR_ANNOTATION, find, living
 from irkit.actions.kube.owners import controller, pod_ref
@@ -27,7 +28,7 @@ class Facts:
     """`served` is whether the API server has admission policies; `warnings` what its type check found in irkit's.
 
     `others` are the keys of the namespace's other living pods with the case's label, sorted. `deleting` is when its
-    deletion was asked for.
+    deletion was asked for. `lives` are its containers.
     """
 
     fields: Fields
@@ -39,6 +40,7 @@ class Facts:
     binding: Found = ABSENT
     warnings: int = 0
     others: tuple[str, ...] = ()
+    lives: tuple[Life, ...] = ()
 
 
 def wanted(mark: Mark) -> tuple[Field, ...]:
@@ -79,6 +81,7 @@ def observe(pod: PodRef, users: Sequence[str], mark: Mark, reader: Reader) -> Fa
         others=tuple(
             sorted(ref.key for ref in (pod_ref(pod.cluster, one) for one in marked if living(one)) if ref != pod)
         ),
+        lives=() if doc is None else lives(doc),
     )
 
 
