@@ -110,8 +110,8 @@ def _timed(command: list[str], cluster: Cluster, folder: Path, fine: set[int], g
 def _fleet(cluster: Cluster, folder: Path) -> Row:
     """Label and isolate so many pods, journal and all, against as many bare PATCHes through one pool."""
     with cluster.namespace("bench") as name:
-        with ThreadPoolExecutor(THREADS) as workers:  # bound to a node that nobody runs: they stay pending
-            made = (pod(f"p-{number}", {"app": "fleet"}, nodeName="bench-none") for number in range(FLEET))
+        with ThreadPoolExecutor(THREADS) as workers:  # no such scheduler runs: they stay pending
+            made = (pod(f"p-{number}", {"app": "fleet"}, schedulerName="bench-none") for number in range(FLEET))
             list(workers.map(lambda one: cluster.apply(one, namespace=name), made))
         bare = _bare(cluster, name)
         mark = cluster.mark()

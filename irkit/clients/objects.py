@@ -57,6 +57,8 @@ class DirectoryEvidence:
             JournalError: it cannot be read, or the key is none.
         """
         path = self._path(key)
+        if not path.parent.exists():  # a fleet asks for the probe of each of its pods, and few were probed
+            return None
         manifest = _read_manifest(path, key)
         if manifest is None:
             return self._torn(path, key)

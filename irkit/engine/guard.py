@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from irkit.actions.api import ActionSpec, TargetRef
 from irkit.errors import Refused
@@ -109,6 +110,7 @@ class _DeclaredKube:
     def __init__(self, inner: KubeReader, spec: ActionSpec) -> None:
         self._inner = inner
         self._spec = spec
+        self._reads, self._wide = _keys(spec.reads), _keys(spec.wide)
 
     def get(self, resource: Resource, name: str, namespace: str = "") -> Doc | None:
         self._check(resource, "get", namespace)
@@ -129,13 +131,22 @@ class _DeclaredKube:
         return self._inner.access(wanted, namespace, name)
 
     def _check(self, resource: Resource, verb: str, namespace: str, *, metadata: bool = False) -> None:
-        wanted = Access(group=resource.group, resource=resource.plural, verb=verb)
-        if wanted not in self._spec.reads:
-            msg = f"{self._spec.id} tried to {wanted}, which it does not declare"
+        wanted, problem = (resource.group, resource.plural, verb), ""
+        if wanted not in self._reads:
+            problem = ", which it does not declare"
+        elif resource.namespaced and not namespace and wanted not in self._wide:
+            problem = " across namespaces, which it does not declare as wide"
+        elif wanted[:2] == _SECRETS and not metadata:
+            problem = " with their data: only their metadata is ever read"
+        if problem:
+            msg = f"{self._spec.id} tried to {verb} {resource}{problem}"
             raise Refused(msg)
-        if resource.namespaced and not namespace and wanted not in self._spec.wide:
-            msg = f"{self._spec.id} tried to {wanted} across namespaces, which it does not declare as wide"
-            raise Refused(msg)
-        if resource == SECRETS and not metadata:
-            msg = f"{self._spec.id} tried to {wanted} with their data: only their metadata is ever read"
-            raise Refused(msg)
+
+
+_SECRETS = (SECRETS.group, SECRETS.plural)
+
+
+@lru_cache(maxsize=256)
+def _keys(accesses: tuple[Access, ...]) -> frozenset[tuple[str, str, str]]:
+    """What is compared at each read of each look."""
+    return frozenset((one.group, one.resource, one.verb) for one in accesses)

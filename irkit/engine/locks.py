@@ -13,6 +13,8 @@ from typing import Self
 
 from irkit.errors import JournalError
 
+_OPEN = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+
 
 class Locks:
     """Takes all of several named locks or none, never waiting.
@@ -44,8 +46,11 @@ class Locks:
     def _lock(self, name: str) -> int | None:
         path = self._folder / f"{hashlib.sha256(name.encode()).hexdigest()[:40]}.lock"
         try:
-            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                handle = os.open(path, _OPEN, 0o600)
+            except FileNotFoundError:
+                self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+                handle = os.open(path, _OPEN, 0o600)
         except OSError as error:
             msg = f"lock {path.name} cannot be opened: {error.strerror}"
             raise JournalError(msg, did="nothing was changed") from error

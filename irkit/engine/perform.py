@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -142,8 +143,11 @@ class Engine:
                 self.jobs.clear()
 
     def _loop(self, playbook: Playbook, run: RunState, stop: threading.Event, end: str | None) -> Closed | Parked:
+        heard = -POLL  # monotonic
         while not run.outcome:
-            self.ingest()
+            if not self.flight or time.monotonic() - heard >= POLL:  # nothing is decided for good while all are busy
+                self.ingest()
+                heard = time.monotonic()
             if self.state.taker is not None:
                 return self._let_go(run, "taken")
             if stop.is_set():
