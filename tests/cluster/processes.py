@@ -62,6 +62,7 @@ class Processes:
                 (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
                 (os.POSIX_SPAWN_OPEN, 1, log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
                 (os.POSIX_SPAWN_DUP2, 1, 2),
+                *((os.POSIX_SPAWN_CLOSE, one) for one in inherited()),
             ],
             setsid=True,
         )
@@ -121,3 +122,16 @@ def until(what: str, seconds: float, done: Callable[[], object], *, logs: Path |
 
 def _tail(log: Path, lines: int = 15) -> str:
     return "\n".join(log.read_text(errors="replace").splitlines()[-lines:]) if log.exists() else "(nothing)"
+
+
+def inherited() -> list[int]:
+    """Files that a child would have too, such as the lock of a command that runs us: it would hold it for ever."""
+    opened = [int(one) for one in os.listdir("/proc/self/fd")]  # noqa: PTH208 - names, not paths
+    return [one for one in opened if one > 2 and _inheritable(one)]
+
+
+def _inheritable(descriptor: int) -> bool:
+    try:
+        return os.get_inheritable(descriptor)
+    except OSError:  # the one that listed them
+        return False

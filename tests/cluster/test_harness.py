@@ -58,6 +58,17 @@ def test_what_runs_is_not_started_twice(layout: Layout, processes: Processes) ->
     assert processes.pid("one") == pid
 
 
+def test_it_inherits_no_lock_of_who_started_it(layout: Layout, processes: Processes, tmp_path: Path) -> None:
+    """`flock FILE make test-cluster`: what outlives the tests would hold it for ever."""
+    lock = os.open(tmp_path / "lock", os.O_CREAT | os.O_RDWR)
+    os.set_inheritable(lock, True)
+    try:
+        pid = started(layout, processes, "one", SLEEP)
+    finally:
+        os.close(lock)
+    assert "lock" not in {path.resolve().name for path in Path(f"/proc/{pid}/fd").iterdir()}
+
+
 def test_it_ends_on_request_and_with_force_if_it_will_not(layout: Layout, processes: Processes) -> None:
     pids = [started(layout, processes, "one", SLEEP), started(layout, processes, "two", STUBBORN)]
     processes.stop("one", "two", "three", patience=0.3)
