@@ -3,9 +3,11 @@
 May live here: the other side of irkit's clients, its seeds, faults and control plane. May not: anything that irkit
 needs to run against a real cluster.
 
-What it serves: get and list (selectors, pages, metadata alone) of `model.kube.RESOURCES`; creating, JSON Patch and
-deleting of the kinds in `kinds.KINDS` and `deletes.DELETABLE`; the scale of workloads; evictions; reviews; /version
-and the health paths. Everything else is answered 501 and listed by `control.unserved()`, which tests assert to be
+What it serves: get and list (selectors, pages, metadata alone) of `model.kube.RESOURCES`; creating,
+patching (JSON Patch, merge patches) and deleting of the kinds in `kinds.KINDS` and `deletes.DELETABLE`; the scale of
+workloads; evictions; reviews; what a client asks first (`discovery`), so that `kubectl get`, `describe`, `label` and
+`delete --wait=false` work on it; /version and the health paths. It has no tables, no watch and no OpenAPI. Everything
+else is answered 501 and listed by `control.unserved()`, which tests assert to be
 empty. Who may do what is a token's own table (`auth.Rule`) or the world's roles and bindings.
 After each write the controllers (`lab.controllers`) run to rest in the same thread. Behind them is a network
 (`lab.network`) that the client API cannot touch; pods of the tool image look at it (`lab.programs`).

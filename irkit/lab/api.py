@@ -11,16 +11,17 @@ from typing import Any, Final
 
 import orjson
 
-from irkit.lab import bodies, deletes, escalation, reads, reviews, routes, scale, writes
+from irkit.lab import bodies, deletes, discovery, escalation, reads, reviews, routes, scale, writes
 from irkit.lab.audit import AuditLog, Entry
 from irkit.lab.auth import Identity, Tokens, act_as, attributes, authorize, denied
 from irkit.lab.controllers import Controllers
 from irkit.lab.faults import Fault, Faults
 from irkit.lab.http import Request, Response
 from irkit.lab.network import Network
+from irkit.lab.rbac import Attributes
 from irkit.lab.routes import ACCESS_REVIEWS, OTHERS_REVIEWS, RULES_REVIEWS, SELF_REVIEWS, Call
 from irkit.lab.spoil import spoil
-from irkit.lab.status import ApiError, not_acceptable, not_installed, unserved
+from irkit.lab.status import ApiError, forbidden, not_acceptable, not_installed, unserved
 from irkit.lab.world import World, now
 from irkit.model.kube import EXTENSIONS
 
@@ -35,6 +36,7 @@ VERSION: Final = {
     "compiler": "none",
     "platform": "lab",
 }
+_TEXT: Final = "text/plain; charset=utf-8"
 _FAILS_TESTS: Final = frozenset({"NotImplemented", "LabFault"})
 _REASONS: Final = {
     400: "BadRequest", 401: "Unauthorized", 403: "Forbidden", 404: "NotFound", 409: "Conflict", 410: "Expired",
@@ -110,8 +112,10 @@ class Api:
     def _answer(self, request: Request, entry: Entry) -> Response:
         parsed = routes.parse(request.method, request.target)
         if isinstance(parsed, str):
-            entry.user = self.tokens.who(request.headers.get("authorization", "")).user
-            entry.verb = "get"
+            who = self.tokens.who(request.headers.get("authorization", ""))
+            entry.user, entry.groups, entry.verb = who.user, who.groups, "get"
+            if not authorize(self.world, who, Attributes("get", path=parsed)).allowed:
+                raise forbidden(None, "", f'User "{who.user}" cannot get path "{parsed}"')
             return _plain(parsed)
         call = parsed
         entry.verb, entry.group, entry.resource = call.verb, call.resource.group, call.resource.plural
@@ -192,7 +196,8 @@ class Api:
         if call.verb == "delete":
             done = deletes.delete(self.world, call, request.body)
         else:
-            how = bodies.options(call, request.headers.get("user-agent", ""))
+            headers = request.headers
+            how = bodies.options(call, headers.get("user-agent", ""), headers.get("content-type", ""))
             guard = escalation.guard(self.world, who, call)
             if call.subresource == "eviction":
                 done = deletes.evict(self.world, call, request.body, dry_run=how.dry_run)
@@ -219,14 +224,20 @@ def _quote(text: str) -> str:
 def _plain(path: str) -> Response:
     if path == "/version":
         return Response(200, json.dumps(VERSION).encode())
-    return Response(200, b"ok", "text/plain; charset=utf-8")
+    if path.startswith(("/api", "/openapi")):
+        found = discovery.document(path)
+        if found is None:
+            return Response(404, b"404 page not found\n", _TEXT)
+        return Response(200, orjson.dumps(found))
+    return Response(200, b"ok", _TEXT)
 
 
 def _form(accept: str) -> str:
     """`reads.PARTIAL` or `reads.PARTIAL_LIST` where that is preferred, otherwise "".
 
-    Raises ApiError 406 where JSON will not do, 501 for tables.
+    Raises ApiError 406 where JSON will not do, 501 for tables; who takes plain JSON as well, as kubectl does, gets it.
     """
+    unknown = ""
     for kind in (part.strip() for part in accept.split(",") if part.strip()):
         media, *parameters = (part.strip() for part in kind.split(";"))
         wanted = dict(part.partition("=")[::2] for part in parameters)
@@ -237,7 +248,9 @@ def _form(accept: str) -> str:
             return form
         if not form:
             return ""
-        unserved(f"answers as {kind}")
+        unknown = unknown or kind
+    if unknown:
+        unserved(f"answers as {unknown}")
     if accept:
         raise not_acceptable()
     return ""

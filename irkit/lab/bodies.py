@@ -14,15 +14,11 @@ from irkit.lab.status import Cause, invalid, media_type, refuse, unserved, unsup
 from irkit.model.effects import Resource
 
 JSON_PATCH: Final = "application/json-patch+json"
+MERGE_PATCH: Final = "application/merge-patch+json"
+STRATEGIC_PATCH: Final = "application/strategic-merge-patch+json"
 _JSON: Final = "application/json"
-_OTHER_PATCHES: Final = frozenset(
-    {
-        "application/merge-patch+json",
-        "application/strategic-merge-patch+json",
-        "application/apply-patch+yaml",
-        "application/apply-patch+cbor",
-    }
-)
+_PATCHES: Final = frozenset({JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH})
+_OTHER_PATCHES: Final = frozenset({"application/apply-patch+yaml", "application/apply-patch+cbor"})
 _OTHER_BODIES: Final = frozenset(
     {
         "application/yaml",
@@ -37,11 +33,12 @@ _LONGEST_GRACE: Final = 365 * 86400
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What query parameters (and DeleteOptions) say about a write."""
+    """What query parameters (and DeleteOptions) say about a write. `media` is a patch's kind."""
 
     dry_run: bool
     validation: str
     manager: str
+    media: str = JSON_PATCH
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +51,7 @@ class DeleteOptions:
     grace: int | None
 
 
-def options(call: Call, user_agent: str) -> Options:
+def options(call: Call, user_agent: str, content_type: str = "") -> Options:
     """Raises ApiError 422 for values that the API does not know."""
     kind = {"create": "CreateOptions", "patch": "PatchOptions"}.get(call.verb, "DeleteOptions")
     causes: list[Cause] = []
@@ -67,7 +64,13 @@ def options(call: Call, user_agent: str) -> Options:
     if causes:
         raise invalid(_meta_kind(kind), "", causes)
     manager = call.query.get("fieldManager", "") or user_agent.split("/", maxsplit=1)[0]
-    return Options(bool(dry_run), validation or "Warn", manager[:_LONGEST_MANAGER] or "unknown")
+    manager = manager[:_LONGEST_MANAGER] or "unknown"
+    return Options(bool(dry_run), validation or "Warn", manager, _plain(content_type) or JSON_PATCH)
+
+
+def _plain(content_type: str) -> str:
+    """The media type without its parameters."""
+    return content_type.split(";", maxsplit=1)[0].strip().lower()
 
 
 def _meta_kind(kind: str) -> Resource:
@@ -76,13 +79,13 @@ def _meta_kind(kind: str) -> Resource:
 
 def check_media_type(content_type: str, *, patch: bool = False) -> None:
     """Raises ApiError 415 for what the API does not take, 501 for what only the lab does not."""
-    plain = content_type.split(";", maxsplit=1)[0].strip().lower()
-    wanted = JSON_PATCH if patch else _JSON
-    if plain == wanted or (not plain and not patch):
+    plain = _plain(content_type)
+    taken, others = (_PATCHES, _OTHER_PATCHES) if patch else (frozenset({_JSON}), _OTHER_BODIES)
+    if plain in taken or (not plain and not patch):
         return
-    if plain in (_OTHER_PATCHES if patch else _OTHER_BODIES):
+    if plain in others:
         unserved(f"a body of type {plain}")
-    raise media_type(", ".join(sorted({wanted, *(_OTHER_PATCHES if patch else _OTHER_BODIES)})))
+    raise media_type(", ".join(sorted(taken | others)))
 
 
 def loads(body: bytes) -> Any:  # noqa: ANN401 -- JSON of any shape

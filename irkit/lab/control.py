@@ -17,6 +17,7 @@ from irkit.lab.auth import Identity
 from irkit.lab.behaviour import Behaviour
 from irkit.lab.faults import Fault
 from irkit.lab.network import Answer, Life, NetworkState
+from irkit.lab.patches import merge
 from irkit.lab.world import BY_KIND, BY_PLURAL, Entry, State, make_uid, now
 from irkit.model.effects import Resource
 
@@ -176,7 +177,7 @@ class Control(ControlPlane):
     def _do_merge(self, resource: str, name: str, changes: Json, namespace: str, by: str) -> Json:
         with self._world.lock:
             old = self._found(resource, namespace, name)
-            return self._store(BY_PLURAL[resource], _merged(old.copy(), changes), by)
+            return self._store(BY_PLURAL[resource], merge(old.copy(), changes), by)
 
     def _do_delete(self, resource: str, name: str, namespace: str) -> None:
         with self._world.lock:
@@ -265,15 +266,3 @@ class Control(ControlPlane):
 
     def _do_expire_pages(self) -> None:
         self._api.pages.expire()
-
-
-def _merged(target: Any, changes: Any) -> Any:  # noqa: ANN401 -- JSON of any shape
-    if not isinstance(changes, dict):
-        return changes
-    done = dict(target) if isinstance(target, dict) else {}
-    for key, value in changes.items():
-        if value is None:
-            done.pop(key, None)
-        else:
-            done[key] = _merged(done.get(key), value)
-    return done

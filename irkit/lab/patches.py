@@ -1,5 +1,6 @@
-"""JSON Patch as the API server applies it.
+"""Patches as the API server applies them: JSON Patch, and the merge patches that kubectl sends.
 
+A strategic merge patch is a merge patch but for lists and directives; one that has either is not simulated.
 The server uses evanphx/json-patch v4, which differs from RFC 6902 in two points that callers can meet: `test` for null
 passes where the member is missing, and `replace` adds one that is missing, both as long as its parent is there.
 """
@@ -12,7 +13,8 @@ from typing import Any, Final
 import jsonpatch
 import jsonpointer
 
-from irkit.lab.status import ApiError, patch_failed, refuse
+from irkit.lab.bodies import JSON_PATCH, STRATEGIC_PATCH
+from irkit.lab.status import ApiError, patch_failed, refuse, unserved
 
 MAX_OPERATIONS: Final = 10_000
 _MEMBERS: Final = frozenset({"op", "path", "from", "value"})
@@ -58,8 +60,43 @@ def unknown_members(operations: object) -> list[str]:
     ]
 
 
-def apply(document: dict[str, Any], operations: object) -> Any:  # noqa: ANN401 -- the patched JSON
-    """The document after all operations; it is changed in place, so hand in a copy.
+def apply(document: dict[str, Any], patch: object, media: str = JSON_PATCH) -> Any:  # noqa: ANN401 -- the patched JSON
+    """The document after a patch of this media type; it is changed in place, so hand in a copy.
+
+    Raises:
+        ApiError: 400 for what is no patch, 413 for too many operations, 422 for one that does not apply.
+    """
+    if media == JSON_PATCH:
+        return _operate(document, patch)
+    if not isinstance(patch, dict):
+        refuse("error decoding patch: json: cannot unmarshal into Go value of type map[string]interface {}")
+    if media == STRATEGIC_PATCH and _strategic(patch):
+        unserved("a strategic merge patch with lists or directives")
+    return merge(document, patch)
+
+
+def _strategic(value: object) -> bool:
+    """Whether what merges strategically would differ from RFC 7396."""
+    if isinstance(value, dict):
+        return any(str(key).startswith("$") or _strategic(inner) for key, inner in value.items())
+    return isinstance(value, list)
+
+
+def merge(target: Any, patch: Any) -> Any:  # noqa: ANN401 -- JSON of any shape
+    """RFC 7396: null takes a member away, anything else that is no object replaces it."""
+    if not isinstance(patch, dict):
+        return patch
+    done = dict(target) if isinstance(target, dict) else {}
+    for key, value in patch.items():
+        if value is None:
+            done.pop(key, None)
+        else:
+            done[key] = merge(done.get(key), value)
+    return done
+
+
+def _operate(document: dict[str, Any], operations: object) -> Any:  # noqa: ANN401 -- as above
+    """JSON Patch, all operations or none.
 
     Raises:
         ApiError: 400 for what is no patch, 413 for too many operations, 422 for one that does not apply.

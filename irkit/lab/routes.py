@@ -23,7 +23,8 @@ SELF_REVIEWS: Final = Resource(
     group="authentication.k8s.io", version="v1", plural="selfsubjectreviews", kind="SelfSubjectReview", namespaced=False
 )
 PLAIN: Final = frozenset({"/version", "/healthz", "/livez", "/readyz"})
-"""Paths that anybody may read and that are about no resource."""
+_DISCOVERED: Final = {"api": 2, "apis": 3, "openapi": 99}
+"""Paths of no more parts than that ask what the API serves."""
 
 RULES_REVIEWS: Final = Resource(
     group="authorization.k8s.io",
@@ -40,14 +41,14 @@ OTHERS_REVIEWS: Final = Resource(
     namespaced=False,
 )
 
-_REVIEWS: Final = {
+REVIEWS: Final = {
     (each.group, each.version, each.plural): each
     for each in (ACCESS_REVIEWS, SELF_REVIEWS, RULES_REVIEWS, OTHERS_REVIEWS)
 }
 _SCALED: Final = ("deployments", "replicasets", "statefulsets")
 MISSING: Final = {(each.group, each.version, each.plural): each for each in EXTENSIONS}
 """Custom resources of network engines, which the lab has not installed: answered as an API server does, 404."""
-_SUBRESOURCES: Final = {("pods", "eviction"): {"POST"}} | {(each, "scale"): {"GET", "PATCH"} for each in _SCALED}
+SUBRESOURCES: Final = {("pods", "eviction"): {"POST"}} | {(each, "scale"): {"GET", "PATCH"} for each in _SCALED}
 _ONE: Final = {"GET": "get", "PATCH": "patch", "DELETE": "delete", "PUT": "update", "POST": "create"}
 _MANY: Final = {"GET": "list", "POST": "create", "DELETE": "deletecollection"}
 _CORE: Final = ("api", "v1")
@@ -71,11 +72,11 @@ class Call:
 
 
 def parse(method: str, target: str) -> Call | str:
-    """The call, or the path itself where it is one of `PLAIN`. Raises ApiError 501 for anything else."""
+    """The call, or the path itself where it is about no resource. Raises ApiError 501 for anything else."""
     path, _, query_text = target.partition("?")
-    if path in PLAIN and method == "GET":
-        return path
     parts = [unquote(part) for part in path.strip("/").split("/")]
+    if method == "GET" and (path.rstrip("/") in PLAIN or len(parts) <= _DISCOVERED.get(parts[0], 0)):
+        return path.rstrip("/")
     query = dict(parse_qsl(query_text, keep_blank_values=True))
     if tuple(parts[:2]) == _CORE:
         group, version, rest = "", "v1", parts[2:]
@@ -88,8 +89,8 @@ def parse(method: str, target: str) -> Call | str:
         namespace, rest = rest[1], rest[2:]
     plural, name, subresource, *more = [*rest, "", "", ""][: max(3, len(rest))]
     key = (group, version, plural)
-    resource = BY_PATH.get(key) or _REVIEWS.get(key) or MISSING.get(key)
-    if resource is None or any(more) or (subresource and method not in _SUBRESOURCES.get((plural, subresource), ())):
+    resource = BY_PATH.get(key) or REVIEWS.get(key) or MISSING.get(key)
+    if resource is None or any(more) or (subresource and method not in SUBRESOURCES.get((plural, subresource), ())):
         unserved(f"{method} {path}")
     if bool(namespace) != resource.namespaced and (namespace or name or method == "POST"):
         unserved(f"{method} {path}")
@@ -97,7 +98,7 @@ def parse(method: str, target: str) -> Call | str:
     if method not in verbs or (name and method == "POST" and not subresource):
         unserved(f"{method} {path}")
     verb = verbs[method]
-    if key in _REVIEWS and verb != "create":
+    if key in REVIEWS and verb != "create":
         unserved(f"{verb} of {plural}")
     if query.get("watch") in {"1", "true"}:
         unserved(f"watch of {path}")

@@ -49,12 +49,12 @@ def get(world: World, call: Call) -> bytes:
 
 
 def patch(world: World, call: Call, body: bytes, how: Options) -> Written:
-    """JSON Patch: of the whole Scale only spec.replicas counts."""
+    """A patch: of the whole Scale only spec.replicas counts."""
     operations = loads(body)
     with world.lock:
         entry = _found(world, call)
         held = view(entry)
-        patched = patches.apply(orjson.loads(orjson.dumps(held)), operations)
+        patched = patches.apply(orjson.loads(orjson.dumps(held)), operations, how.media)
         try:
             new = fields.decode(patched, "V1Scale", [])
         except fields.WrongType as error:

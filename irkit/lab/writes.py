@@ -129,7 +129,7 @@ def _generate(world: World, call: Call, prefix: str) -> str:
 
 
 def patch(world: World, call: Call, body: bytes, how: Options, guard: Guard) -> Written:
-    """JSON Patch of an object."""
+    """A patch of an object."""
     resource = call.resource
     if resource not in KINDS:
         unserved(f"patching {resource}")
@@ -138,7 +138,7 @@ def patch(world: World, call: Call, body: bytes, how: Options, guard: Guard) -> 
         entry = world.get(resource, call.namespace, call.name)
         if entry is None:
             raise not_found(resource, call.name)
-        patched = patches.apply(entry.copy(), operations)
+        patched = patches.apply(entry.copy(), operations, how.media)
         new, warnings = _decode(patched, call, how, patches.unknown_members(operations))
         _check_names(new, call)
         _carry_over(entry, new, call)
