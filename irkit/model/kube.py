@@ -79,9 +79,16 @@ CALICO_POLICIES = Resource(
 )
 CALICO_STORED_POLICIES = CALICO_POLICIES.model_copy(update={"group": "crd.projectcalico.org", "version": "v1"})
 CILIUM_POLICIES = Resource(group="cilium.io", version="v2", plural="ciliumnetworkpolicies", kind="CiliumNetworkPolicy")
+CILIUM_CLUSTER_POLICIES = Resource(
+    group="cilium.io",
+    version="v2",
+    plural="ciliumclusterwidenetworkpolicies",
+    kind="CiliumClusterwideNetworkPolicy",
+    namespaced=False,
+)
 EXTENSIONS: tuple[Resource, ...] = (
     CUSTOM_RESOURCE_DEFINITIONS, POLICY_ENDPOINTS, CLUSTER_NETWORK_POLICIES, CALICO_POLICIES, CALICO_STORED_POLICIES,
-    CILIUM_POLICIES,
+    CILIUM_POLICIES, CILIUM_CLUSTER_POLICIES,
 )  # fmt: skip
 """Resources that a cluster may lack: its network engine brings them, or an identity may not see them."""
 

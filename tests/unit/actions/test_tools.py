@@ -9,13 +9,26 @@ from typing import Any, cast
 import pytest
 
 from irkit.actions.catalog import Catalog
+from irkit.actions.kube.engines import standing
 from irkit.actions.kube.pods import addresses, endpoints, may_forge, serving
 from irkit.actions.kube.proofs import circumstances, judge, kept_reports, read_report
 from irkit.actions.kube.tools import PATIENCE, TOOL_LABEL, Run, find_runs, tool_name
-from irkit.errors import Malformed
+from irkit.engine.guard import DeclaredReader
+from irkit.errors import Denied, Malformed
 from irkit.model.doc import Doc
-from irkit.model.effects import KubeCall, Mark
-from irkit.model.kube import CASE_LABEL, MARK_LABEL, NETWORK_POLICIES, PODS, SERVICES
+from irkit.model.effects import KubeCall, Mark, Resource
+from irkit.model.kube import (
+    CALICO_POLICIES,
+    CALICO_STORED_POLICIES,
+    CASE_LABEL,
+    CILIUM_CLUSTER_POLICIES,
+    CILIUM_POLICIES,
+    CLUSTER_NETWORK_POLICIES,
+    MARK_LABEL,
+    NETWORK_POLICIES,
+    PODS,
+    SERVICES,
+)
 from irkit.model.plans import Change, Receipts, Settled, Verdict
 from irkit.model.ports import Artefact
 from irkit.model.refs import PodRef
@@ -124,6 +137,67 @@ def test_a_proof_counts_for_the_policies_and_labels_that_it_was_made_under() -> 
     }  # fmt: skip
     everyone = {"metadata": meta("c", "np-3", generation=1), "spec": {"podSelector": {}}}
     assert now != circumstances(policies(everyone), labels)
+
+
+CILIUM = {"metadata": meta("deny", "c-1"), "spec": {"endpointSelector": {}, "egressDeny": [{"toEntities": ["all"]}]}}
+CALICO = {"metadata": {"name": "default.x", "uid": "g-1"}, "spec": {"order": 0.5, "egress": [{"action": "Deny"}]}}
+KINDS: list[tuple[Resource, dict[str, Any]]] = [
+    (CILIUM_POLICIES, CILIUM),
+    (CILIUM_CLUSTER_POLICIES, {**CALICO, "specs": [{"egressDeny": []}]}),
+    (CALICO_POLICIES, CALICO),
+    (CALICO_STORED_POLICIES, CALICO),
+    (CLUSTER_NETWORK_POLICIES, CALICO),
+]
+
+
+@pytest.mark.parametrize(("kind", "found"), KINDS, ids=[str(kind) for kind, _ in KINDS])
+def test_a_proof_ends_where_an_engines_own_policy_comes_changes_or_goes(kind: Resource, found: dict[str, Any]) -> None:
+    """No generation is needed: not every server of custom resources counts one."""
+    labels = {"app": "web"}
+
+    def now(*objects: dict[str, Any]) -> str:
+        return circumstances(policies(), labels, standing(MemoryKube({kind: objects}), "shop"))
+
+    edited, again, status = (copy.deepcopy(found) for _ in range(3))
+    edited["spec"]["more"] = True
+    again["metadata"]["uid"] = "u-9"
+    status["status"] = {"derivative": 1}
+    status["metadata"]["resourceVersion"] = "99"
+    elsewhere = {**found, "metadata": {**found["metadata"], "namespace": "cart"}}
+
+    assert len({now(), now(found), now(edited), now(again), now(found, again)}) == 5
+    assert now(found) == now(status)
+    assert now(found, again) == now(again, found)
+    assert now() == circumstances(policies(), labels)  # a cluster that has the kind and none of it
+    if kind.namespaced:
+        assert now(elsewhere) == now()
+
+
+def test_what_may_not_be_listed_is_another_circumstance_than_what_is_not_there() -> None:
+    class Hidden(MemoryKube):
+        def list(self, resource: Resource, namespace: str = "", labels: Any = None) -> Any:
+            if resource == CALICO_POLICIES:
+                msg = "forbidden"
+                raise Denied(msg)
+            return super().list(resource, namespace, labels)
+
+    assert standing(Hidden({}), "shop") == (f"{CALICO_POLICIES} unseen",)
+    assert standing(MemoryKube({}), "shop") == ()
+
+
+@pytest.mark.parametrize("action_id", ["kube.probe_pod", "kube.cut_connections"])
+def test_what_tools_found_counts_for_the_engines_policies_that_they_were_run_under(action_id: str) -> None:
+    action = CATALOG.need(action_id)
+    params, own = mark_for(action, pod=POD, image=IMAGE)
+    objects = world()
+
+    def key() -> Any:
+        return action.observe(params, own, DeclaredReader(MemoryReader(MemoryKube(objects)), action.spec)).key
+
+    before = key()
+    objects[CILIUM_POLICIES] = [CILIUM]
+
+    assert before != key()
 
 
 # -- what a pod says of its network ------------------------------------------------------------------------
@@ -255,8 +329,11 @@ def test_another_policy_needs_another_proof() -> None:
 # -- what an isolation's verdict takes from it -------------------------------------------------------------
 
 
-def isolated(reports: dict[str, dict[str, Any]]) -> Verdict:
-    """The verdict of isolating the shop's pod when it is isolated and these reports were kept."""
+def isolated(reports: dict[str, dict[str, Any]], then: Any = (), since: Any = ()) -> Verdict:
+    """The verdict of isolating the shop's pod when it is isolated and these reports were kept.
+
+    They were made under Cilium's policies `then`, and `since` are those that there are now.
+    """
     action = CATALOG.need("kube.isolate_pod")
     params, own = mark_for(action, pod=POD)
     objects = world()
@@ -268,7 +345,8 @@ def isolated(reports: dict[str, dict[str, Any]]) -> Verdict:
     objects[NETWORK_POLICIES] = [cast("dict[str, Any]", policy)]
     labels = objects[PODS][0]["metadata"]["labels"]
     labels[CASE_LABEL] = CASE
-    now = circumstances([Doc(policy, "policy")], labels)
+    now = circumstances([Doc(policy, "policy")], labels, standing(MemoryKube({CILIUM_POLICIES: then}), "shop"))
+    objects[CILIUM_POLICIES] = list(since)
     data = {key.format(now=now): json.dumps(value).encode() for key, value in reports.items()}
     kept = [Artefact(key, "", len(value), "", complete=True) for key, value in data.items()]
     facts = action.observe(params, own, MemoryReader(MemoryKube(objects), kept, data))
@@ -349,3 +427,12 @@ def test_what_is_asked_for_otherwise_is_tried_anew() -> None:
 
     assert found.again({"image": "b"}, inconclusive=True)
     assert not found.again({"image": "a"}, inconclusive=False)
+
+
+def test_a_proof_does_not_outlive_a_policy_of_the_engine_that_it_rested_on() -> None:
+    reports = {PROBE: report("timeout", "timeout", 0)}
+
+    assert isolated(reports, [CILIUM], [CILIUM]).status == "proven"
+    gone = isolated(reports, [CILIUM], [])
+    assert (gone.status, "nobody tried a connection" in gone.why) == ("unproven", True)
+    assert isolated(reports, [], [CILIUM]).status == "unproven"

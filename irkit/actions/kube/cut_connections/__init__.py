@@ -12,6 +12,7 @@ from irkit.actions.kube.about import AboutPod
 from irkit.actions.kube.cut_connections.facts import CUT, Facts, clean, observe
 from irkit.actions.kube.objects import absent, access
 from irkit.actions.kube.proofs import Report
+from irkit.actions.kube.engines import STANDING_READS
 from irkit.actions.kube.tools import (
     Image,
     NamespaceName,
@@ -58,13 +59,14 @@ class CutConnections(AboutPod, Defaults):
         purpose="contain",
         params=Params,
         outputs=Outputs,
-        reads=(*access(PODS, "get", "list"), *access(NETWORK_POLICIES, "list")),
+        reads=(*access(PODS, "get", "list"), *access(NETWORK_POLICIES, "list"), *STANDING_READS),
         writes=(
             *access(PODS, "create", "delete"),
             Access(plane="evidence", group="", resource="artefacts", verb="create"),
         ),
         risk="disruptive",
         example="pod: ${inputs.pod}\nimage: registry.example/irkit-tools:1",
+        optional=STANDING_READS,
     )
 
     def observe(self, p: Params, mark: Mark, reader: Reader) -> Facts:

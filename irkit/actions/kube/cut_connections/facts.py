@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from irkit.actions.kube.engines import standing
 from irkit.actions.kube.objects import NAME_LIMIT, Presence, find
 from irkit.actions.kube.pods import addresses
 from irkit.actions.kube.proofs import Report, circumstances, cut_base, kept_reports, report_bytes
@@ -44,7 +45,7 @@ def observe(pod: PodRef, namespace: str, image: str, mark: Mark, reader: Reader)
     if doc is None:
         return Facts(presence, runs=runs)
     labels = doc.labels("metadata", "labels")
-    now = circumstances(kube.list(NETWORK_POLICIES, pod.namespace).items, labels)
+    now = circumstances(kube.list(NETWORK_POLICIES, pod.namespace).items, labels, standing(kube, pod.namespace))
     kept = kept_reports(reader.evidence, cut_base(pod, now))
     run, asked = runs.get(CUT), dict[str, Json](image=image)
     again = bool(image) and kept.again(asked, inconclusive=kept.last is not None and not clean(kept.last))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from irkit.actions.kube.engines import DENIALS, DETECT_READS, DenialSeen
+from irkit.actions.kube.engines import DENIALS, DETECT_READS, STANDING_READS, DenialSeen
 from irkit.actions.kube.engines.denials import ENGINES
 from irkit.actions.kube.isolate_pod.facts import Choice, Facts
 from irkit.actions.kube.isolate_pod.policy import policy_name
@@ -13,7 +13,9 @@ from irkit.model.plans import Drift, Receipts, Refuse
 from irkit.model.refs import PodRef
 
 _OPTIONAL_READS = tuple(
-    dict.fromkeys((*DETECT_READS, *(one for denial in DENIALS for one in access(denial.resource, "get"))))
+    dict.fromkeys(
+        (*DETECT_READS, *(one for denial in DENIALS for one in access(denial.resource, "get")), *STANDING_READS)
+    )
 )
 _OPTIONAL_WRITES = tuple(one for denial in DENIALS for one in access(denial.resource, "create", "patch", "delete"))
 OPTIONAL = (*_OPTIONAL_READS, *_OPTIONAL_WRITES)

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from irkit.actions.kube.engines import DenialSeen, EngineSeen, Sharing, denials_of, detect, look_for, sharing
+from irkit.actions.kube.endings import Ending, ending, warnings
+from irkit.actions.kube.engines import DenialSeen, EngineSeen, Sharing, denials_of, detect, look_for, sharing, standing
 from irkit.actions.kube.engines.denials import Family
 from irkit.actions.kube.fields import Fields, label, read_fields
 from irkit.actions.kube.isolate_pod.lists import marked_pods, policies, readable, selecting
@@ -20,7 +21,8 @@ from irkit.actions.kube.proofs import circumstances
 from irkit.model.doc import Doc
 from irkit.model.effects import Mark
 from irkit.model.kube import CASE_LABEL, NETWORK_POLICIES, PODS, SERVICES
-from irkit.model.ports import KubeReader, Reader
+from irkit.model.plans import Impact
+from irkit.model.ports import KubeReader, Listing, Reader
 from irkit.model.refs import PodRef
 
 _UNSEEN, _ALONE = EngineSeen("unknown", "unknown"), Sharing()
@@ -98,7 +100,7 @@ def observe(pod: PodRef, mark: Mark, reader: Reader, choice: Choice) -> Facts:
             for family in _families(choice, engine, is_open=bool(found or shared.open_near))
         ),
         sharing=shared,
-        probe=probed(reader.evidence, pod, circumstances(listing.items, labels)),
+        probe=_probe(reader, pod, mark, listing, labels),
         lives=() if doc is None else lives(doc),
         as_of=listing.as_of,
     )
@@ -112,6 +114,14 @@ def _open(
     about: Sequence[Policy],
     engine: EngineSeen,
 ) -> tuple[tuple[Opening, ...], Sharing]:
+def _probe(reader: Reader, pod: PodRef, mark: Mark, listing: Listing, labels: Mapping[str, str]) -> ProbeSeen | None:
+    """Asked for only once the pod is isolated: containment does not wait for what the engine's own policies are."""
+    if labels.get(CASE_LABEL) != mark.case:
+        return None
+    engines = standing(reader.kube(pod.cluster), pod.namespace)
+    return probed(reader.evidence, pod, circumstances(listing.items, labels, engines))
+
+
     """The namespace's pods are listed where they are counted as peers, or share the target's state.
 
     Peers of other namespaces are not counted: that may be a LIST of the whole cluster, and containment is waiting.

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from irkit.actions.api import ActionSpec, Defaults
 from irkit.actions.kube.about import AboutPod
+from irkit.actions.kube.engines import STANDING_READS
 from irkit.actions.kube.objects import absent, access
 from irkit.actions.kube.probe_pod.facts import Facts, destinations, observe, place
 from irkit.actions.kube.proofs import EGRESS, INGRESS, Direction, judge
@@ -62,13 +63,18 @@ class ProbePod(AboutPod, Defaults):
         purpose="probe",
         params=Params,
         outputs=Outputs,
-        reads=(*access(PODS, "get", "list"), *access(NETWORK_POLICIES, "list"), *access(SERVICES, "get")),
+        reads=(
+            *access(PODS, "get", "list"),
+            *access(NETWORK_POLICIES, "list"),
+            *access(SERVICES, "get"),
+            *STANDING_READS,
+        ),
         writes=(
             *access(PODS, "create", "delete"),
             Access(plane="evidence", group="", resource="artefacts", verb="create"),
         ),
         wide=access(SERVICES, "get"),
-        optional=access(SERVICES, "get"),  # the API server's own is one more control, if it may be read
+        optional=(*access(SERVICES, "get"), *STANDING_READS),  # the API server's own Service is one more control
         risk="reversible",
         example="pod: ${inputs.pod}\nimage: registry.example/irkit-tools:1",
     )

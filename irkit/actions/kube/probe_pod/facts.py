@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from irkit.actions.kube.engines import standing
 from irkit.actions.kube.netpol import Policy
 from irkit.actions.kube.objects import NAME_LIMIT, Presence, find
 from irkit.actions.kube.pods import endpoints, is_ip, join, may_forge, port_of, ready, serving
@@ -75,7 +76,7 @@ def observe(p: Params, mark: Mark, reader: Reader) -> Facts:
         return Facts(presence, runs=runs)
     labels = doc.labels("metadata", "labels")
     policies = kube.list(NETWORK_POLICIES, p.pod.namespace).items
-    now = circumstances(policies, labels)
+    now = circumstances(policies, labels, standing(kube, p.pod.namespace))
     kept = kept_reports(reader.evidence, probe_base(p.pod, now))
     uids = {purpose: run.uid for purpose, run in runs.items()}
     again = bool(p.image) and kept.again(_asked(p), inconclusive=bool(kept.last and kept.last.errors))

@@ -1,13 +1,13 @@
 """What was tried against a pod's isolation, kept as an artefact, and under which circumstances it was.
 
-A proof counts for exactly the policies and labels that it was made under: its key holds their digest. Where somebody
-changes either, the proof is another one, and has to be made anew.
+A proof counts for exactly the policies and labels that it was made under, those of the network engine's own kinds
+among them: its key holds their digest. Where somebody changes one, the proof is another one, and has to be made anew.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -32,17 +32,19 @@ End = Literal["open", "refused", "timeout", "failed"]
 _ENDS: dict[str, End] = {"open": "open", "refused": "refused", "timeout": "timeout"}
 
 
-def circumstances(policies: Iterable[Doc], labels: Mapping[str, str]) -> str:
+def circumstances(policies: Iterable[Doc], labels: Mapping[str, str], engines: Sequence[str] = ()) -> str:
     """Ten hex digits for the policies that select a pod with these labels, in their present form, and its labels.
 
-    An API server raises `metadata.generation` with every change of a NetworkPolicy's spec.
+    `engines` is what the engines' own policies are (`engines.standing`). An API server raises `metadata.generation`
+    with every change of a NetworkPolicy's spec.
     """
     selecting = sorted(
         f"{doc.text('metadata', 'uid', limit=UID_LIMIT)} {doc.integer('metadata', 'generation', default=0)}"
         for doc in policies
         if Selector.read(doc.part("spec", "podSelector")).matches(labels)
     )
-    return digest({"policies": list[Json](selecting), "labels": dict(sorted(labels.items()))})[:10]
+    told: dict[str, Json] = {"policies": list[Json](selecting), "labels": dict(sorted(labels.items()))}
+    return digest(told | ({"engines": list[Json](engines)} if engines else {}))[:10]
 
 
 def probe_base(pod: PodRef, now: str) -> str:

@@ -1,0 +1,56 @@
+"""What an engine's own policies are now: a proof counts only while they are what they were.
+
+Every object of these kinds is in it, irkit's and others', whomever it selects: each engine has selectors and an order
+of its own, and which object decides over a pod is not judged here. Calico's API server and the storage behind it show
+the same objects; a cluster has either or both.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import orjson
+
+from irkit.actions.kube.engines.denials import DENIALS
+from irkit.actions.kube.engines.detect import NOT_SEEN
+from irkit.actions.kube.objects import UID_LIMIT, access
+from irkit.errors import NotFound, Unsupported
+from irkit.model.effects import Resource
+from irkit.model.kube import CILIUM_CLUSTER_POLICIES
+from irkit.model.ports import KubeReader, Listing
+
+_KINDS: tuple[Resource, ...] = (*(one.resource for one in DENIALS), CILIUM_CLUSTER_POLICIES)
+STANDING_READS = tuple(one for kind in _KINDS for one in access(kind, "list"))
+"""Where they are denied, a proof says nothing of these kinds, and goes when that changes."""
+_UNSEEN = "unseen"
+
+
+def standing(kube: KubeReader, namespace: str) -> tuple[str, ...]:
+    """One text a kind that the cluster has, as of now, for a pod of this namespace: the same while nothing changes.
+
+    One LIST each. Raises CredentialsExpired, Unreachable or Throttled.
+    """
+    return tuple(found for kind in _KINDS if (found := _kind(kube, kind, namespace)))
+
+
+def _kind(kube: KubeReader, kind: Resource, namespace: str) -> str:
+    try:
+        found = kube.list(kind, namespace if kind.namespaced else "").derive(_digest)
+    except (Unsupported, NotFound):
+        return ""
+    except NOT_SEEN:
+        found = _UNSEEN
+    return f"{kind} {found}" if found else ""
+
+
+def _digest(listing: Listing) -> str:
+    """Of uids and specs. Not every server of custom resources counts generations."""
+    found = sorted(
+        f"{doc.text('metadata', 'uid', limit=UID_LIMIT)} {_hash([doc.raw.get(key) for key in ('spec', 'specs')])}"
+        for doc in listing.items
+    )
+    return _hash(found) if found else ""
+
+
+def _hash(value: object) -> str:
+    return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).hexdigest()[:20]
