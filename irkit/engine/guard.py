@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from irkit.actions.api import ActionSpec, TargetRef
+from irkit.actions.catalog import Catalog
 from irkit.errors import Refused
+from irkit.journal.state import RunState
 from irkit.model.doc import Doc
 from irkit.model.effects import Access, AwsCall, KubeCall, Resource, Store
 from irkit.model.kube import SECRETS
 from irkit.model.plans import Refuse
+from irkit.model.playbooks import Playbook
 from irkit.model.ports import EvidenceReader, KubeReader, Listing, Reader, Spooled
 from irkit.model.refs import ClusterRef, NamespaceRef, NodeRef
 
@@ -83,6 +86,16 @@ def check_count(targets: int, limits: Limits) -> None:
     if targets > limits.max_targets:
         msg = f"{targets} targets are more than the limit of {limits.max_targets}"
         raise Refused(msg, hint=f"look at them with `irkit plan`, then say --max-targets {targets}")
+
+
+def check_versions(run: RunState, playbook: Playbook, catalog: Catalog) -> None:
+    """Raises Refused where a run was opened with other versions of its actions than these."""
+    for step in playbook.steps:
+        action = catalog.get(step.uses)
+        recorded = run.actions.get(step.uses)
+        if action is None or action.spec.version != recorded:
+            msg = f"{run.id} was opened with {step.uses} version {recorded}, which this irkit does not have"
+            raise Refused(msg, hint="resume with the irkit version that opened the run")
 
 
 class DeclaredReader:

@@ -32,14 +32,14 @@ from irkit.engine.decide import (
     units,
 )
 from irkit.engine.flight import Flight
-from irkit.engine.guard import Limits
+from irkit.engine.guard import Limits, check_versions
 from irkit.engine.inbox import Inbox, ingest
 from irkit.engine.locks import Locks
 from irkit.engine.look import Aim, Looked, aim, look, task_of
 from irkit.engine.receipts import Sent, send
 from irkit.engine.sweep import contained_ms, fell_short, sweep_record, tally, worth_sweeping
 from irkit.engine.turns import Job, Turns, close
-from irkit.errors import Refused
+from irkit.engine.waves import Waves
 from irkit.journal.state import CaseState, RunState
 from irkit.model import records as r
 from irkit.model.plans import Change, Refuse, Verdict
@@ -58,8 +58,6 @@ LOCK_SECONDS = 1.0
 """Seconds between tries of a lock that another process holds."""
 SEND_TIMEOUT = 15.0
 """Seconds that one write may take."""
-GATHER = 2.0
-"""Seconds that a child whose effects ended waits for its step's other children: one LIST then shows them all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +92,6 @@ class Parked:
     until: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Gathering:
-    """Children of one step that look again together, at the latest then."""
-
-    until: str
-    units: set[str] = field(default_factory=set)
-
-
 class Engine:
     """Executes runs of one case whose journal this process holds open."""
 
@@ -111,8 +101,7 @@ class Engine:
         self.state = CaseState().fold(journal.records)
         self.turns = Turns(self.state, setting.clock)
         self.jobs: dict[str, Job] = {}
-        self._behind: dict[str, str] = {}  # unit -> effect key of another unit that it waits for
-        self._gathering: dict[str, Gathering] = {}  # by step
+        self.waves = Waves(setting.clock, self.jobs)
         self._aims: dict[str, Aim | Missing | Refuse] = {}  # of this run, by unit
         self.flight: Flight
 
@@ -129,7 +118,7 @@ class Engine:
         """
         run = self.state.runs[run_id]
         playbook = Playbook.model_validate_json(self.journal.get_blob(run.checked))
-        self._check_versions(run, playbook)
+        check_versions(run, playbook, self.setting.catalog)
         self.doubt_open_intents()
         self.append(r.RunResumed(run=run_id, who=self.setting.who, tool=__version__))
         end = None if budget is None else after(self.setting.clock(), budget)
@@ -154,7 +143,7 @@ class Engine:
                 return self._let_go(run, "interrupted")
             if end is not None and self.setting.clock() >= end:
                 return self._let_go(run, "budget")
-            busy = self.jobs.keys() | self._behind.keys() | self._gathered()
+            busy = self.jobs.keys() | self.waves.waiting()
             commands = self._decide(playbook, run, busy)
             if commands and isinstance(commands[0], Finish):
                 self._finish(playbook, run)
@@ -228,6 +217,8 @@ class Engine:
             return close(run, unit, Verdict(status="skipped", why=aimed.why))
         if isinstance(aimed, Refuse):
             return close(run, unit, Verdict(status="refused", why=aimed.why), hint=aimed.hint)
+        if self.waves.follows(unit.key, aimed.mark.id):
+            return None
         names = aimed.action.locks(aimed.params)
         held = self.setting.locks.take(names)
         if held is None:
@@ -277,7 +268,7 @@ class Engine:
                 self._drop(job)
                 continue
             if isinstance(result, Sent):
-                self._behind = {unit: key for unit, key in self._behind.items() if key != job.key}
+                self.waves.ended(job)
                 then = self.turns.sent(run, job, result)
             else:
                 then = self.turns.looked(run, job, result)
@@ -287,31 +278,11 @@ class Engine:
                 self.turns.flying[job.key] = job.unit.key
                 continue
             if then.behind:
-                self._behind[job.unit.key] = then.behind
+                self.waves.behind(job.unit.key, then.behind)
             self._drop(job)
             if isinstance(result, Sent):
-                self._gather(job)
                 bodies.extend(self.after_effects(run, job, ok=result.ok))
         self.act(run, acting, bodies)
-
-    def _gather(self, job: Job) -> None:
-        """A child whose effects ended looks again together with the others of its step, if these are being sent.
-
-        Nobody is contained later by it: what it had to send was sent. To look one by one would be a LIST of the
-        namespace for each.
-        """
-        step = job.unit.step
-        if step.for_each is not None:
-            begun = self._gathering.setdefault(step.id, Gathering(after(self.setting.clock(), GATHER)))
-            begun.units.add(job.unit.key)
-
-    def _gathered(self) -> set[str]:
-        """The units that still wait for others of their step."""
-        if not self._gathering:
-            return set()
-        now, sending = self.setting.clock(), {one.unit.step.id for one in self.jobs.values() if one.change is not None}
-        self._gathering = {step: one for step, one in self._gathering.items() if step in sending and now < one.until}
-        return {unit for one in self._gathering.values() for unit in one.units}
 
     def _end_overdue(self, run: RunState) -> None:
         """End steps whose look takes longer than they may take: what needs no answer of theirs goes on.
@@ -333,6 +304,7 @@ class Engine:
 
     def _drop(self, job: Job) -> None:
         self.jobs.pop(job.unit.key, None)
+        self.waves.dropped(job)
         job.held.release()
 
     # -- what a broken engine would get wrong: each is one method ---------------------------------------
@@ -379,8 +351,6 @@ class Engine:
         if doubts:
             self.append(*doubts)
 
-    # -- records ---------------------------------------------------------------------------------------
-
     def append(self, *bodies: r.AnyBody) -> None:
         """One durable segment, folded at once. Listeners hear of it after it is durable."""
         records = self.journal.append(bodies)
@@ -397,14 +367,6 @@ class Engine:
             if bodies:
                 self.append(*bodies)
             self.setting.inbox.taken(path)
-
-    def _check_versions(self, run: RunState, playbook: Playbook) -> None:
-        for step in playbook.steps:
-            action = self.setting.catalog.get(step.uses)
-            recorded = run.actions.get(step.uses)
-            if action is None or action.spec.version != recorded:
-                msg = f"{run.id} was opened with {step.uses} version {recorded}, which this irkit does not have"
-                raise Refused(msg, hint="resume with the irkit version that opened the run")
 
     # -- ending ------------------------------------------------------------------------------------------
 
@@ -424,9 +386,9 @@ class Engine:
         if changed:
             self.append(*changed)
         verdicts = tally(every, run)
-        outcome: Literal["complete", "partial", "aborted"] = "partial" if fell_short(run) else "complete"
-        if run.aborting:
-            outcome = "aborted"
+        outcome: Literal["complete", "partial", "aborted"] = "aborted" if run.aborting else "complete"
+        if fell_short(run) and not run.aborting:
+            outcome = "partial"
         self.append(
             r.RunClosed(
                 run=run.id,

@@ -9,15 +9,16 @@ import pytest
 from irkit.actions.catalog import Catalog
 from irkit.engine.decide import Unit
 from irkit.engine.locks import Held
-from irkit.engine.look import Blocked, Task, mark_of
+from irkit.engine.look import Blocked, Looked, Task, mark_of
 from irkit.engine.receipts import Sent
-from irkit.engine.turns import Job, Turns
+from irkit.engine.turns import MAX_WRITES, Job, Turns
 from irkit.errors import Denied
 from irkit.model.effects import KubeCall
 from irkit.model.kube import EXTENSIONS, NETWORK_POLICIES
 from irkit.model.plans import Change, Receipts
 from irkit.model.playbooks import Step
-from irkit.model.ports import Clock
+from irkit.model.ports import Clock, Reply
+from irkit.model.records import StepClosed
 from tests.support.records import POD, START, Log, case_opened, run_opened
 
 CLOCK: Clock = lambda: START  # noqa: E731 -- a clock that stands
@@ -64,3 +65,21 @@ def test_only_a_step_that_may_fail_tries_on_where_the_api_has_no_answer(
     (body,) = turns.looked(run, one, Blocked(one.task, "unreachable", "504", answered=answered)).bodies
     assert kind == body.kind
     assert getattr(body, "failed", True)  # it counts: the step is given up in the end
+
+
+def test_what_never_stays_written_ends_the_step_and_is_said() -> None:
+    """A mutating webhook, or a controller, that takes it back at once: writing on for ever helps nobody."""
+    call = KubeCall(name="mend", cluster=POD.cluster.id, verb="patch", resource=NETWORK_POLICIES, object="x")
+    run, turns, one = job(effect=call)
+    change = Change((call,), "it was changed by somebody")
+    for _ in range(MAX_WRITES):
+        assert turns.looked(run, one, Looked(one.task, change)).act
+        turns.sent(run, one, Sent(call, Reply({}, 200, "", "")))
+    then = turns.looked(run, one, Looked(one.task, change))
+    (closed,) = then.bodies
+    assert not then.act
+    assert isinstance(closed, StepClosed)
+    assert "failed" == closed.verdict.status
+    assert f"took it {MAX_WRITES} times" in closed.verdict.why
+    assert "it was changed by somebody" in closed.verdict.why
+    assert "mutatingwebhookconfigurations" in closed.hint

@@ -1,0 +1,81 @@
+"""Work on threads: what ended is heard once, what was given up is not, and a broken store stops the run."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from irkit.engine.decide import Unit
+from irkit.engine.flight import Flight
+from irkit.engine.turns import Job
+from irkit.errors import JournalError
+from irkit.model.playbooks import Step
+from tests.support.records import mark
+
+
+class Task:
+    """Of a task only the mark matters here: it says which cluster the work is in."""
+
+    mark = mark()
+
+
+def job(key: str) -> Job:
+    nothing: Any = None
+    task: Any = Task()
+    return Job(Unit(key, Step(id=key, uses="kube.label_pod", arguments={}, needs=())), nothing, task)
+
+
+def said(value: str) -> Any:
+    return value
+
+
+def test_what_ended_lands_once() -> None:
+    with Flight(2) as flight:
+        jobs = [job(str(number)) for number in range(50)]
+        for one in jobs:
+            flight.submit(one, lambda key=one.unit.key: said(key))  # type: ignore[misc]
+        landed: list[tuple[Any, Job]] = []
+        while flight:
+            landed += flight.land(5.0)
+        assert [one.unit.key for one in jobs] == sorted((result for result, _ in landed), key=int)
+        assert all(result == one.unit.key for result, one in landed)
+        assert [] == flight.land(0.0)
+
+
+def test_a_look_that_was_given_up_is_not_heard_and_not_waited_for() -> None:
+    gate, ran = threading.Event(), threading.Event()
+    hangs, other = job("hangs"), job("other")
+
+    def hang() -> Any:
+        ran.set()
+        gate.wait(30)
+
+    try:
+        with Flight(2) as flight:
+            flight.submit(hangs, hang)
+            assert ran.wait(5)
+            flight.submit(other, lambda: said("done"))
+            assert [other] == [one for _, one in flight.land(5.0)]
+            flight.give_up(hangs)
+            assert not flight
+            assert [] == flight.land(0.0)
+    finally:
+        gate.set()  # the context ended while it hung
+
+
+def test_what_a_job_raises_is_raised_to_whoever_takes_it_in() -> None:
+    def fail() -> Any:
+        msg = "the evidence folder is full"
+        raise JournalError(msg)
+
+    with Flight(1) as flight:
+        flight.submit(job("a"), fail)
+        with pytest.raises(JournalError, match="full"):
+            flight.land(5.0)
+
+
+def test_many_at_once_come_back_in_their_order() -> None:
+    with Flight(3) as flight:
+        assert list(range(20)) == flight.each([lambda number=number: number for number in range(20)])  # type: ignore[misc]
