@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from irkit.actions.api import ActionSpec, NoOutputs, NoUndo
 from irkit.actions.kube.objects import absent, access, unpinned
-from irkit.actions.kube.revoke_tokens.facts import Facts, Token, impact, observe, verdict
+from irkit.actions.kube.revoke_tokens.facts import Facts, Token, observe
+from irkit.actions.kube.revoke_tokens.judge import impact, verdict
 from irkit.model.base import Model
 from irkit.model.effects import KubeCall, Mark
 from irkit.model.kube import CLUSTER_ROLE_BINDINGS, PODS, ROLE_BINDINGS, SECRETS, SERVICE_ACCOUNTS
