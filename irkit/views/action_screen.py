@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from irkit.actions.api import ActionSpec
 from irkit.views.pages import example_playbook, field_rows, permission_rows, plain, summary_rows
-from irkit.views.terminal import Line, Span, field, hanging, pad
+from irkit.views.terminal import Line, Span, cells, field, hanging, pad
 
 _NAME = 16
+_WIDEST = 28
 
 
 def action_lines(spec: ActionSpec) -> list[Line]:
@@ -17,7 +18,7 @@ def action_lines(spec: ActionSpec) -> list[Line]:
     for label, text in summary_rows(spec):
         lines.extend(field(label, plain(text)))
     lines.extend(_rows("Takes", [_taken(row) for row in field_rows(spec.params, inputs=True)]))
-    lines.extend(_rows("Gives", [(name, ". ".join(rest)) for name, *rest in field_rows(spec.outputs, inputs=False)]))
+    lines.extend(_rows("Gives", [_given(row) for row in field_rows(spec.outputs, inputs=False)]))
     lines.extend([[""], [Span("Needs", "bold"), "  these permissions; the engine refuses it everything else"]])
     for plane, resource, group, verbs in permission_rows(spec.reads, spec.writes):
         name = resource if group in {"", "core"} else f"{resource}.{group}"
@@ -29,11 +30,18 @@ def action_lines(spec: ActionSpec) -> list[Line]:
 
 def _taken(row: Sequence[str]) -> tuple[str, str]:
     name, kind, default, *meaning = row
-    return name, ". ".join([f"{kind}, {default if default == 'required' else f'default {default}'}", *meaning])
+    return _given([name, f"{kind}, {default if default == 'required' else f'default {default}'}", *meaning])
+
+
+def _given(row: Sequence[str]) -> tuple[str, str]:
+    """What it means, and its type behind that; the type alone where nothing is said."""
+    name, kind, *meaning = row
+    return name, f"{meaning[0]} ({kind})" if meaning else kind
 
 
 def _rows(title: str, rows: Sequence[tuple[str, str]]) -> list[Line]:
     lines: list[Line] = [[""], [Span(title, "bold"), "" if rows else "  nothing"]]
+    width = min(max([_NAME, *(cells(name) for name, _ in rows)]), _WIDEST)
     for name, text in rows:
-        lines.extend(hanging(f"  {pad(name, _NAME)} ", plain(text)))
+        lines.extend(hanging(f"  {pad(name, width)} ", plain(text)))
     return lines

@@ -228,6 +228,8 @@ def _default(info: FieldInfo) -> str:
     if info.is_required():
         return "required"
     value = info.get_default(call_default_factory=False)
+    if isinstance(value, bool):
+        return "`true`" if value else "`false`"  # as a playbook says it
     return "empty" if value in ("", (), None) else f"`{value}`"
 
 

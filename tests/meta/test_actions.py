@@ -69,6 +69,15 @@ def test_parameters_and_outputs_are_frozen_closed_and_strict(action: AnyAction) 
 
 
 @each_action
+def test_every_parameter_is_described_for_who_types_it(action: AnyAction) -> None:
+    """`irkit actions show` and the schema have nothing else to tell a playbook's author."""
+    told = {name: field.description or "" for name, field in action.spec.params.model_fields.items()}
+    assert [name for name, text in told.items() if not text.strip()] == []
+    odd = [text for text in told.values() if "`" in text or text.endswith(".") or text[:1].isupper()]
+    assert odd == [], "a phrase in plain words: it is put behind a colon and into a table"
+
+
+@each_action
 def test_facts_are_frozen(action: AnyAction) -> None:
     facts = get_type_hints(type(action).observe)["return"]
 

@@ -18,7 +18,7 @@ def test_everything_is_there_and_nothing_is_markdown() -> None:
         "Loses     volatile evidence of memory: capture it before\n",
         "Settles   within 5 s of its last write\n",
         "  pod              pod, required\n",
-        "  grace            integer, default 30. seconds | before the end\n",
+        "  grace            seconds | before the end (integer, default 30)\n",
         "  mode             one of fast, slow, default fast\n",
         "Gives\n  node             node\n",
         "  kube     pods: get, patch\n",
@@ -36,3 +36,18 @@ def test_every_shipped_action_fits_eighty_columns(action: str) -> None:
     shown = paint(action_lines(Catalog.builtin().need(action).spec), colour=False)
     assert max(cells(line) for line in shown.splitlines()) <= 80
     assert "| --- |" not in shown
+
+
+@pytest.mark.parametrize("action", [action.spec.id for action in Catalog.builtin()])
+def test_no_name_is_cut_and_each_parameter_says_what_it_is_for(action: str) -> None:
+    spec = Catalog.builtin().need(action).spec
+    shown = " ".join(paint(action_lines(spec), colour=False).split())
+    for name, info in spec.params.model_fields.items():
+        assert f" {name} {' '.join(str(info.description).split())} (" in shown
+    for name in spec.outputs.model_fields:
+        assert f" {name} " in shown
+
+
+def test_a_switch_is_shown_as_a_playbook_says_it() -> None:
+    shown = paint(action_lines(Catalog.builtin().need("kube.drain_node").spec), colour=False)
+    assert "(boolean, default false)" in " ".join(shown.split())

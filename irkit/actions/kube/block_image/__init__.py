@@ -7,6 +7,8 @@ Source: Kubernetes documentation, "Validating Admission Policy" (v1, from Kubern
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from irkit.actions.api import ActionSpec, Defaults, NoOutputs
 from irkit.actions.kube.block_image.facts import Facts, impact, observe, verdict
 from irkit.actions.kube.block_image.policy import objects, reference
@@ -23,8 +25,11 @@ from irkit.model.refs import ImageRef
 class Params(Model):
     """`by_tag` also denies the name as it is written, whatever its tag leads to by then."""
 
-    image: ImageRef
-    by_tag: bool = False
+    image: ImageRef = Field(description="the image that no new pod may start from, by its digest")
+    by_tag: bool = Field(
+        default=False,
+        description="whether its name is denied too, as it is written, whatever bytes it leads to by then",
+    )
 
 
 class BlockImage(Defaults):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pydantic import Field as Parameter
+
 from irkit.actions.api import ActionSpec, Defaults, NoOutputs
 from irkit.actions.kube.fields import Field, Fields, Subject, label, read_fields, set_fields, take_out
 from irkit.actions.kube.labelling import other_holder
@@ -23,7 +25,7 @@ _COMPUTE_LABEL = "eks.amazonaws.com/compute-type"
 class Params(Model):
     """The node to cordon."""
 
-    node: NodeRef
+    node: NodeRef = Parameter(description="the node that takes no new pods")
 
 
 @dataclass(frozen=True, slots=True)

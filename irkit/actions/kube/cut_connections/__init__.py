@@ -7,6 +7,8 @@ connection tracking entries of its addresses. What is claimed is only what was s
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from irkit.actions.api import ActionSpec, Defaults
 from irkit.actions.kube.about import AboutPod
 from irkit.actions.kube.cut_connections.facts import CUT, Facts, clean, observe
@@ -36,9 +38,9 @@ _COMMAND = "/irkit/cut"
 class Params(Model):
     """`image` holds irkit's tools; `namespace` is where the helper runs ("": the pod's own)."""
 
-    pod: PodRef
-    image: Image = ""
-    namespace: NamespaceName = ""
+    pod: PodRef = Field(description="the pod whose connections are ended")
+    image: Image = Field(default="", description="the image of irkit's tools; without one nothing can be cut")
+    namespace: NamespaceName = Field(default="", description="where the tool pod runs; empty is the pod's own")
 
 
 class Outputs(Model):

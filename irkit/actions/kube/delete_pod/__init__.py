@@ -24,8 +24,13 @@ _AGAIN = 2
 class Params(Model):
     """`grace_seconds` is how long its containers get to end; 0 does not wait for the node at all."""
 
-    pod: PodRef
-    grace_seconds: int = Field(default=30, ge=0, le=3600)
+    pod: PodRef = Field(description="the pod to delete")
+    grace_seconds: int = Field(
+        default=30,
+        ge=0,
+        le=3600,
+        description="seconds that its containers get to end; 0 does not wait for the node at all",
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,11 +27,11 @@ _SHOWN = 5
 class Params(Model):
     """`keep_namespaces` are left alone, `bare_pods` says whether pods go that nothing starts again."""
 
-    node: NodeRef
-    keep_namespaces: Annotated[tuple[Namespace, ...], Field(max_length=32)] = (
-        "kube-node-lease", "kube-public", "kube-system",
-    )  # fmt: skip
-    bare_pods: bool = False
+    node: NodeRef = Field(description="the node to empty")
+    keep_namespaces: Annotated[tuple[Namespace, ...], Field(max_length=32)] = Field(
+        default=("kube-node-lease", "kube-public", "kube-system"), description="namespaces whose pods stay"
+    )
+    bare_pods: bool = Field(default=False, description="whether pods go too that nothing starts again")
 
 
 class DrainNode(NoUndo):

@@ -36,7 +36,9 @@ _TERMINATION = 2
 class Params(Model):
     """Pods of one namespace."""
 
-    pods: Annotated[tuple[PodRef, ...], Field(min_length=1, max_length=100)]
+    pods: Annotated[tuple[PodRef, ...], Field(min_length=1, max_length=100)] = Field(
+        description="the pods to evict, all of one namespace"
+    )
 
     @model_validator(mode="after")
     def _of_one_namespace(self) -> Params:

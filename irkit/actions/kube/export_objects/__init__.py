@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pydantic import Field
+
 from irkit.actions.api import ActionSpec, NoUndo
 from irkit.actions.kube.export_objects.gather import gather, lines
 from irkit.actions.kube.objects import Presence, absent, access, find
@@ -38,7 +40,7 @@ _TAKES = 16
 class Params(Model):
     """The pod to export."""
 
-    pod: PodRef
+    pod: PodRef = Field(description="the pod that is kept as it is, with what it is part of")
 
 
 class Outputs(Model):

@@ -7,6 +7,8 @@ before all of them, irkit makes one too. That anything enforces policies only a 
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from irkit.actions.api import ActionSpec, Defaults, NoOutputs
 from irkit.actions.kube.fields import Subject, remove_field, set_fields, take_out
 from irkit.actions.kube.isolate_pod.deny import OPTIONAL, READS, WRITES, refused, taken_away, unseen, wanted
@@ -34,8 +36,11 @@ from irkit.model.refs import NamespaceRef, PodRef
 class Params(Model):
     """The pod to cut off, and by whose objects: `auto` takes a NetworkPolicy, and the engine's own where that leaks."""
 
-    pod: PodRef
-    engine: Choice = "auto"
+    pod: PodRef = Field(description="the pod that is cut off")
+    engine: Choice = Field(
+        default="auto",
+        description="whose policies deny it; auto takes a NetworkPolicy, and the engine's own where that leaks",
+    )
 
 
 class IsolatePod(Defaults):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from irkit.actions.api import ActionSpec, NoOutputs
 from irkit.actions.kube.labelling import AddedLabels, Labelling
 from irkit.actions.kube.objects import access
@@ -13,8 +15,8 @@ from irkit.model.refs import NodeRef
 class Params(Model):
     """`labels` are added beside the case's own."""
 
-    node: NodeRef
-    labels: AddedLabels
+    node: NodeRef = Field(description="the node to mark")
+    labels: AddedLabels = Field(description="labels that are set beside the case's own")
 
 
 class LabelNode(Labelling[Params]):

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 
+from pydantic import Field
+
 from irkit.actions.api import ActionSpec, NoOutputs
 from irkit.actions.kube.fields import Fields
 from irkit.actions.kube.labelling import AddedLabels, Labelling
@@ -26,8 +28,8 @@ _EFFECT = "label"
 class Params(Model):
     """`labels` are added beside the case's own."""
 
-    pod: PodRef
-    labels: AddedLabels
+    pod: PodRef = Field(description="the pod to mark")
+    labels: AddedLabels = Field(description="labels that are set beside the case's own")
 
 
 @dataclass(frozen=True, slots=True)

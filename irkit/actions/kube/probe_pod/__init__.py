@@ -36,12 +36,20 @@ class Params(Model):
     pods run ("": the pod's own). `helper` allows the privileged one on the node; without it nothing is known of egress.
     """
 
-    pod: PodRef
-    image: Image = ""
-    controls: tuple[PodRef, ...] = ()
-    ports: tuple[Annotated[int, Field(ge=1, le=65535)], ...] = ()
-    namespace: NamespaceName = ""
-    helper: bool = True
+    pod: PodRef = Field(description="the pod that should be cut off")
+    image: Image = Field(default="", description="the image of irkit's tools; without one nothing can be tried")
+    controls: tuple[PodRef, ...] = Field(
+        default=(),
+        description="pods that should answer where it does not: without one that answers, its silence proves less",
+    )
+    ports: tuple[Annotated[int, Field(ge=1, le=65535)], ...] = Field(
+        default=(), description="ports that are tried beside those that it declares"
+    )
+    namespace: NamespaceName = Field(default="", description="where tool pods run; empty is the pod's own")
+    helper: bool = Field(
+        default=True,
+        description="whether a privileged helper may run on its node; without it nothing is known of egress",
+    )
 
 
 class Outputs(Model):

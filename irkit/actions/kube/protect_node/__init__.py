@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pydantic import Field
+
 from irkit.actions.api import ActionSpec, Defaults, NoOutputs
 from irkit.actions.kube.alter import alter, annotation, read_exact, restore
 from irkit.actions.kube.fields import Fields, Subject
@@ -31,7 +33,7 @@ _COMPUTE_LABEL = "eks.amazonaws.com/compute-type"
 class Params(Model):
     """The node to keep."""
 
-    node: NodeRef
+    node: NodeRef = Field(description="the node to keep")
 
 
 @dataclass(frozen=True, slots=True)

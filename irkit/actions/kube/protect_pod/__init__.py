@@ -34,8 +34,10 @@ User = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9:@._/+=,-]{1,253}$"
 class Params(Model):
     """The pod to keep; `may_delete` are users that the policy lets delete all the same."""
 
-    pod: PodRef
-    may_delete: Annotated[tuple[User, ...], Field(max_length=16)] = ()
+    pod: PodRef = Field(description="the pod to keep")
+    may_delete: Annotated[tuple[User, ...], Field(max_length=16)] = Field(
+        default=(), description="users who may delete it all the same"
+    )
 
 
 class ProtectPod(Defaults):

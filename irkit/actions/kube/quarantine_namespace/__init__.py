@@ -7,6 +7,8 @@ Sources: Kubernetes documentation, "Network Policies" (default deny), "Resource 
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from irkit.actions.api import ActionSpec, Defaults, NoOutputs
 from irkit.actions.kube.made import make_or_mend, take_away, taken
 from irkit.actions.kube.objects import absent, access, unpinned
@@ -22,7 +24,7 @@ from irkit.model.refs import NamespaceRef
 class Params(Model):
     """The namespace to close."""
 
-    namespace: NamespaceRef
+    namespace: NamespaceRef = Field(description="the namespace to close")
 
 
 class QuarantineNamespace(Defaults):

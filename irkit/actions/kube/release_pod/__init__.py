@@ -6,6 +6,8 @@ it back is dangerous by nature: its controller then has one pod too many and del
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from irkit.actions.api import ActionSpec, Defaults, NoOutputs
 from irkit.actions.kube.about import AboutPod
 from irkit.actions.kube.alter import alter, restore
@@ -42,7 +44,7 @@ _READY = 5
 class Params(Model):
     """The pod to take out."""
 
-    pod: PodRef
+    pod: PodRef = Field(description="the pod to take out")
 
 
 class ReleasePod(AboutPod, Defaults):

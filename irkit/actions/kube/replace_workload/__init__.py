@@ -6,6 +6,8 @@ pods share policy state, and a replacement from the old ReplicaSet could inherit
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from irkit.actions.api import ActionSpec, Defaults, NoOutputs
 from irkit.actions.kube.alter import alter, restore
 from irkit.actions.kube.fields import Fields, Subject
@@ -23,7 +25,7 @@ from irkit.model.refs import WorkloadRef
 class Params(Model):
     """The Deployment, StatefulSet or DaemonSet whose pods are replaced."""
 
-    workload: WorkloadRef
+    workload: WorkloadRef = Field(description="the Deployment, StatefulSet or DaemonSet whose pods are replaced")
 
 
 class ReplaceWorkload(Defaults):

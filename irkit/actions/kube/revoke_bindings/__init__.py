@@ -10,6 +10,8 @@ changed; whoever changes a binding needs `bind` on its role, or all of the role'
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from irkit.actions.api import ActionSpec, Defaults, NoOutputs
 from irkit.actions.kube.objects import absent, access, unpinned
 from irkit.actions.kube.revoke_bindings.edits import drift_of, field_of, lost, put_back, remove
@@ -25,7 +27,7 @@ from irkit.model.refs import ServiceAccountRef
 class Params(Model):
     """The service account that loses its rights."""
 
-    service_account: ServiceAccountRef
+    service_account: ServiceAccountRef = Field(description="the service account that loses its rights")
 
 
 class RevokeBindings(Defaults):

@@ -9,6 +9,8 @@ of Secrets (`type`).
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from irkit.actions.api import ActionSpec, NoOutputs, NoUndo
 from irkit.actions.kube.objects import absent, access, unpinned
 from irkit.actions.kube.revoke_tokens.facts import Facts, Token, observe
@@ -28,7 +30,7 @@ _BINDINGS = (*access(ROLE_BINDINGS, "list"), *access(CLUSTER_ROLE_BINDINGS, "lis
 class Params(Model):
     """The service account whose tokens are revoked."""
 
-    service_account: ServiceAccountRef
+    service_account: ServiceAccountRef = Field(description="the service account whose tokens are deleted")
 
 
 class RevokeTokens(NoUndo):

@@ -13,8 +13,8 @@ from irkit.model.refs import WorkloadRef
 class Params(Model):
     """The workload, and how many pods it shall have."""
 
-    workload: WorkloadRef
-    replicas: int = Field(ge=0, le=1000)
+    workload: WorkloadRef = Field(description="the workload to scale")
+    replicas: int = Field(ge=0, le=1000, description="how many pods it shall have; 0 stops it")
 
 
 def fought(p: Params, facts: Facts) -> Refuse | None:

@@ -7,6 +7,8 @@ manifest of one of them are two digests of one image, and no API says that they 
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from irkit.actions.api import ActionSpec
 from irkit.actions.kube.inventory import READS as FLEET
 from irkit.actions.kube.inventory import counted
@@ -26,7 +28,7 @@ _MOST_DIGESTS = 20
 class Params(Model):
     """The image to look for, by digest or by tag."""
 
-    image: ImageRef
+    image: ImageRef = Field(description="the image to look for, by its digest or its name")
 
 
 class ScopeImage(Scoping):

@@ -25,7 +25,7 @@ from irkit.model.refs import NamespaceRef, ServiceAccountRef
 class Params(Model):
     """The namespace to look at."""
 
-    namespace: NamespaceRef
+    namespace: NamespaceRef = Field(description="the namespace to look at")
 
 
 class Outputs(Fleet):

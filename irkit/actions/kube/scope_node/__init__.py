@@ -5,6 +5,8 @@ Who holds a node holds the tokens of every service account whose pods run on it,
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from irkit.actions.api import ActionSpec
 from irkit.actions.kube.inventory import READS as FLEET
 from irkit.actions.kube.inventory import counted
@@ -22,7 +24,7 @@ from irkit.model.refs import NodeRef
 class Params(Model):
     """The node to look at."""
 
-    node: NodeRef
+    node: NodeRef = Field(description="the node to look at")
 
 
 class ScopeNode(Scoping):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from irkit.actions.api import ActionSpec, NoUndo
 from irkit.actions.kube.exposure import READS as EXPOSURE
 from irkit.actions.kube.objects import absent, access
@@ -17,7 +19,7 @@ from irkit.model.refs import PodRef
 class Params(Model):
     """The pod to look at."""
 
-    pod: PodRef
+    pod: PodRef = Field(description="the pod to look at")
 
 
 class ScopePod(NoUndo):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import StringConstraints
+from pydantic import Field, StringConstraints
 
 from irkit.actions.api import ActionSpec
 from irkit.actions.kube.objects import access
@@ -28,8 +28,10 @@ _TIME = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z$"
 class Params(Model):
     """The address, and when it was seen (UTC, as the finding says it); "" where that is not known."""
 
-    address: PodAddressRef
-    at: Annotated[str, StringConstraints(pattern=_TIME)] | Annotated[str, StringConstraints(max_length=0)] = ""
+    address: PodAddressRef = Field(description="the address that somebody saw")
+    at: Annotated[str, StringConstraints(pattern=_TIME)] | Annotated[str, StringConstraints(max_length=0)] = Field(
+        default="", description="when it was seen, in UTC as the finding says it; empty where that is not known"
+    )
 
 
 class ScopePodIP(Scoping):

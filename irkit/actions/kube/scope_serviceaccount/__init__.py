@@ -6,6 +6,8 @@ kubelet, which may ask for tokens of the accounts of its own pods. Of Secrets on
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from irkit.actions.api import ActionSpec
 from irkit.actions.kube.inventory import READS as FLEET
 from irkit.actions.kube.inventory import counted
@@ -33,7 +35,7 @@ _RBAC = (ROLES, CLUSTER_ROLES, ROLE_BINDINGS, CLUSTER_ROLE_BINDINGS)
 class Params(Model):
     """The service account to look at."""
 
-    service_account: ServiceAccountRef
+    service_account: ServiceAccountRef = Field(description="the service account to look at")
 
 
 class ScopeServiceAccount(Scoping):

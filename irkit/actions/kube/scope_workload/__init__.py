@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from irkit.actions.api import ActionSpec
 from irkit.actions.kube.exposure import READS as EXPOSURE
 from irkit.actions.kube.inventory import READS as FLEET
@@ -21,7 +23,7 @@ _LISTED = tuple(one for resource in CONTROLLERS.values() for one in access(resou
 class Params(Model):
     """The controller to look at."""
 
-    workload: WorkloadRef
+    workload: WorkloadRef = Field(description="the controller to look at")
 
 
 class ScopeWorkload(Scoping):

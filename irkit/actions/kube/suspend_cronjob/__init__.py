@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pydantic import Field as Parameter
+
 from irkit.actions.api import ActionSpec, Defaults, NoOutputs
 from irkit.actions.kube.alter import alter, read_exact, restore
 from irkit.actions.kube.fields import Field, Fields, Subject, clash, label
@@ -22,7 +24,7 @@ _SUSPENDED = Field(("spec", "suspend"), True)
 class Params(Model):
     """The CronJob to stop."""
 
-    cronjob: WorkloadRef
+    cronjob: WorkloadRef = Parameter(description="the CronJob to stop")
 
 
 @dataclass(frozen=True, slots=True)
