@@ -147,7 +147,7 @@ class App:
                 return Ticket(case, opened.id, joined=True)
             journal, state = opened
             self._same_cluster(state)
-            playbook, of, irreversible = undo_playbook(state, journal, self.parts.catalog, step)
+            playbook, of, irreversible = undo_playbook(state, journal.get_blob, self.parts.catalog, step)
             if not playbook.steps:
                 msg = f"there is nothing to undo in {case}"
                 raise UsageError(msg, hint=f"irkit status {case}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from irkit.actions.catalog import Catalog
@@ -11,7 +12,6 @@ from irkit.engine.look import Task, prepare
 from irkit.errors import UsageError
 from irkit.journal.state import CaseState, RunState
 from irkit.model.playbooks import Playbook, Step
-from irkit.model.ports import JournalStore
 
 PARTLY = "undo-step"
 """The name of an undo of one step: the rest of its runs stands."""
@@ -35,16 +35,17 @@ class _Done:
 
 
 def undo_playbook(
-    state: CaseState, journal: JournalStore, catalog: Catalog, only: str = ""
+    state: CaseState, blob: Callable[[str], bytes], catalog: Catalog, only: str = ""
 ) -> tuple[Playbook, tuple[str, ...], tuple[Irreversible, ...]]:
     """Its steps, the runs that it undoes, and what cannot be undone.
 
     Every step that ever intended an effect in its present generation is in it, whatever became of the
-    effect: the undo looks, and takes back what is there. A step waits for the undo of those that needed it.
+    effect: the undo looks, and takes back what is there. A step waits for the undo of those that needed it. `blob`
+    gives the bytes of a digest of the case's journal.
 
     Raises UsageError where `only` names no such step.
     """
-    done, lost = _work(state, journal, catalog)
+    done, lost = _work(state, blob, catalog)
     if only:
         done = [one for one in done if only in {one.step.id, one.task.unit.key}]
         if not done:
@@ -94,7 +95,7 @@ def _in_their_order(backwards: list[_Done]) -> list[_Done]:
     return found
 
 
-def _work(state: CaseState, journal: JournalStore, catalog: Catalog) -> tuple[list[_Done], list[Irreversible]]:
+def _work(state: CaseState, blob: Callable[[str], bytes], catalog: Catalog) -> tuple[list[_Done], list[Irreversible]]:
     """What was done, oldest first, each mark and target once."""
     done: list[_Done] = []
     lost: list[Irreversible] = []
@@ -102,7 +103,7 @@ def _work(state: CaseState, journal: JournalStore, catalog: Catalog) -> tuple[li
     for run in state.runs.values():
         if run.mode != "apply":
             continue
-        playbook = Playbook.model_validate_json(journal.get_blob(run.checked))
+        playbook = Playbook.model_validate_json(blob(run.checked))
         for unit in units(playbook, run):
             task = prepare(unit, playbook, state, run, catalog)
             if not isinstance(task, Task) or not _acted(state, run, unit.key, task):

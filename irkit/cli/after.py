@@ -120,15 +120,16 @@ def undo(
     """Restore what irkit changed, and only that; shows what somebody else changed since, and stops there."""
     from irkit.app.clock import now  # noqa: PLC0415 -- start-up time of --help
     from irkit.cli.loop import drive  # noqa: PLC0415 -- as above
-    from irkit.cli.undoing import undo_lines  # noqa: PLC0415 -- as above
+    from irkit.cli.undoing import looked, undo_lines  # noqa: PLC0415 -- as above
     from irkit.cli.worlds import require  # noqa: PLC0415 -- as above
     from irkit.views.final import irreversible_lines  # noqa: PLC0415 -- as above
 
     own: Context = context.obj
     asked = now()
     found = own.case(case)
-    lines = undo_lines(found, step)
+    undo_lines(found, step)  # or there is nothing to undo
     require(own, case)
+    lines = undo_lines(found, step, () if own.json else looked(own.app, case, step))
     if not own.json:
         own.show(lines, lab=found.state.lab)
     if not yes:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from irkit.errors import UsageError
+from collections.abc import Iterable
+
+from irkit.app.runs import App
+from irkit.errors import ClientError, Refused, UsageError
 from irkit.journal.state import effect_key
+from irkit.model.plans import Impact
 from irkit.views.casefile import CaseFile
 from irkit.views.figures import short
 from irkit.views.naming import target_words
@@ -11,8 +15,11 @@ from irkit.views.progress import call_words
 from irkit.views.terminal import Line, field, hanging
 
 
-def undo_lines(case: CaseFile, step: str = "") -> list[Line]:
-    """The fields that irkit changed and would restore, and what it would delete. Raises UsageError for nothing."""
+def undo_lines(case: CaseFile, step: str = "", warned: Iterable[Impact] = ()) -> list[Line]:
+    """The fields that irkit changed and would restore, and what it would delete; `warned` is what a look found of it.
+
+    Raises UsageError for nothing.
+    """
     state = case.state
     changes = standing(case, step)
     if not changes:
@@ -24,9 +31,21 @@ def undo_lines(case: CaseFile, step: str = "") -> list[Line]:
         lines.extend(hanging("  ", change))
     for warning in opened(case, step):
         lines.extend(hanging("  ! ", warning, style="warn"))
+    for one in warned:
+        lines.extend(hanging("  ! ", f"{one.who}: {one.what}", style="warn"))
     text = "Only what irkit changed is restored; a later edit by others stops it and is shown."
     lines.extend(hanging("", text, style="dim"))
     return lines
+
+
+def looked(app: App, case: str, step: str = "") -> tuple[Impact, ...]:
+    """What the undo's steps warn of now; nothing where nobody can look: the undo says so itself."""
+    from irkit.app.releasing import warned  # noqa: PLC0415 -- start-up time of --help
+
+    try:
+        return warned(app, case, step)
+    except (ClientError, Refused, UsageError):
+        return ()
 
 
 def opened(case: CaseFile, step: str = "") -> list[str]:

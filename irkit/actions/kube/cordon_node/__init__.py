@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import Field as Parameter
 
 from irkit.actions.api import ActionSpec, Defaults, NoOutputs
+from irkit.actions.kube.endings import Ending, away, endings, warnings
 from irkit.actions.kube.fields import Field, Fields, Subject, label, read_fields, set_fields, take_out
 from irkit.actions.kube.labelling import other_holder
 from irkit.actions.kube.objects import absent, access, find, living, unpinned
@@ -32,7 +33,8 @@ class Params(Model):
 class Facts:
     """`pods` are those that live on the node, counted only where it is not cordoned yet.
 
-    `holder` is another case whose mark the node carries.
+    `holder` is another case whose mark the node carries. `ending` are the pods that are to end, looked for where the
+    node is cordoned and does not answer.
     """
 
     fields: Fields
@@ -40,6 +42,7 @@ class Facts:
     holder: str = ""
     pods: int = 0
     as_of: str = ""
+    ending: tuple[Ending, ...] = ()
 
 
 class CordonNode(Defaults):
@@ -81,11 +84,14 @@ class CordonNode(Defaults):
         labels = doc.labels("metadata", "labels")
         holder = other_holder(labels, mark.case)[:63]
         facts = Facts(fields, labels.get(_COMPUTE_LABEL) == "fargate", holder)
-        if dict(fields.values)[_CORDONED.name]:
+        cordoned = bool(dict(fields.values)[_CORDONED.name])
+        if cordoned and not away(doc):
             return facts
         pods = kube.list(PODS)
-        count = sum(living(pod) for pod in pods.items if pod.text("spec", "nodeName", default="") == p.node.name)
-        return Facts(fields, facts.fargate, facts.holder, count, pods.as_of)
+        here = [pod for pod in pods.items if pod.text("spec", "nodeName", default="") == p.node.name]
+        if cordoned:
+            return replace(facts, ending=endings(here))
+        return replace(facts, pods=sum(living(pod) for pod in here), as_of=pods.as_of)
 
     def plan(self, p: Params, mark: Mark, facts: Facts, mine: Receipts) -> Plan:
         """Cordon what is not cordoned."""
@@ -124,7 +130,7 @@ class CordonNode(Defaults):
                 hint="undo or close the other case first",
                 drift=(Drift(field=held.name, ours=held.wanted, now=facts.holder, original=None),),
             )
-        return Change((wanted,), f"{node} is cordoned by irkit")
+        return Change((wanted,), f"{node} is cordoned by irkit", warnings(facts.ending))
 
 
 def _not_ours(node: NodeRef, originals: Originals, facts: Facts) -> str:

@@ -142,7 +142,7 @@ class IsolatePod(Defaults):
                 return drifted(f"irkit's {denials[0].resource.kind}", drift)
             effects += denials
         if effects:
-            return Change(tuple(effects), f"irkit's policy still selects {pod}")
+            return Change(tuple(effects), f"irkit's policy still selects {pod}", facts.released)
         hidden = unseen(mark, facts, mine)
         if hidden is not None:
             return hidden

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from irkit.actions.kube.endings import Ending, ending, warnings
+from irkit.actions.kube.endings import Ending, ending, warnings
 from irkit.actions.kube.engines import DenialSeen, EngineSeen, Sharing, denials_of, detect, look_for, sharing, standing
 from irkit.actions.kube.engines.denials import Family
 from irkit.actions.kube.fields import Fields, label, read_fields
@@ -21,6 +22,7 @@ from irkit.actions.kube.proofs import circumstances
 from irkit.model.doc import Doc
 from irkit.model.effects import Mark
 from irkit.model.kube import CASE_LABEL, NETWORK_POLICIES, PODS, SERVICES
+from irkit.model.plans import Impact
 from irkit.model.plans import Impact
 from irkit.model.ports import KubeReader, Listing, Reader
 from irkit.model.refs import PodRef
@@ -36,7 +38,8 @@ class Facts:
     `others` are the other living pods of the namespace with the case's label, by name and key; `services` those
     that select the pod. `openings` is what the union of policies lets through at the pod once it bears the label.
     `engine` is what runs here, `denials` what was found of the objects that deny there, `sharing` who shares the
-    pod's state. `lives` are the pod's containers. `as_of` is the cluster's time of the list of policies.
+    pod's state. `lives` are the pod's containers; `ending` is set where it is to end. `as_of` is the
+    cluster's time of the list of policies.
     """
 
     fields: Fields
@@ -52,11 +55,17 @@ class Facts:
     sharing: Sharing = _ALONE
     probe: ProbeSeen | None = None
     lives: tuple[Life, ...] = ()
+    ending: Ending | None = None
     as_of: str = ""
 
     def policy(self, name: str) -> Policy | None:
         """The policy of this name."""
         return next((one for one in self.policies if one.name == name), None)
+
+    @property
+    def released(self) -> tuple[Impact, ...]:
+        """What giving the network back has to warn of."""
+        return warnings((self.ending,) if self.ending else ())
 
     @property
     def open(self) -> tuple[Opening, ...]:
@@ -102,6 +111,7 @@ def observe(pod: PodRef, mark: Mark, reader: Reader, choice: Choice) -> Facts:
         sharing=shared,
         probe=_probe(reader, pod, mark, listing, labels),
         lives=() if doc is None else lives(doc),
+        ending=None if doc is None else ending(doc),
         as_of=listing.as_of,
     )
 

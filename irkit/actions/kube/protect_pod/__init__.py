@@ -13,6 +13,7 @@ from pydantic import Field, StringConstraints
 
 from irkit.actions.api import ActionSpec, Defaults, NoOutputs
 from irkit.actions.kube.alter import alter, restore
+from irkit.actions.kube.endings import warnings
 from irkit.actions.kube.fields import Subject, clash, label
 from irkit.actions.kube.labelling import held_elsewhere
 from irkit.actions.kube.lives import counting, lost
@@ -128,7 +129,7 @@ class ProtectPod(Defaults):
                 )
             calls = (*calls, back) if back else calls
         if calls:
-            return Change(calls, f"irkit still protects {pod}")
+            return Change(calls, f"irkit still protects {pod}", warnings((facts.ending,) if facts.ending else ()))
         if stay:
             kept = f"the policy stays for {len(stay)} more pods of this case, and for this one while it has the label"
             return Settled(kept, Verdict.proven("read back: the annotations are as they were"))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from irkit.actions.kube.alter import annotation, read_exact
+from irkit.actions.kube.endings import Ending, ending
 from irkit.actions.kube.fields import Field, Fields, label
 from irkit.actions.kube.lives import Life, lives
 from irkit.actions.kube.made import ABSENT, Found, read_own
@@ -28,7 +29,7 @@ class Facts:
     """`served` is whether the API server has admission policies; `warnings` what its type check found in irkit's.
 
     `others` are the keys of the namespace's other living pods with the case's label, sorted. `deleting` is when its
-    deletion was asked for. `lives` are its containers.
+    deletion was asked for. `lives` are its containers; `ending` is set where it is to end.
     """
 
     fields: Fields
@@ -41,6 +42,7 @@ class Facts:
     warnings: int = 0
     others: tuple[str, ...] = ()
     lives: tuple[Life, ...] = ()
+    ending: Ending | None = None
 
 
 def wanted(mark: Mark) -> tuple[Field, ...]:
@@ -82,6 +84,7 @@ def observe(pod: PodRef, users: Sequence[str], mark: Mark, reader: Reader) -> Fa
             sorted(ref.key for ref in (pod_ref(pod.cluster, one) for one in marked if living(one)) if ref != pod)
         ),
         lives=() if doc is None else lives(doc),
+        ending=None if doc is None else ending(doc),
     )
 
 
