@@ -33,9 +33,9 @@ class Stage:
     stop: threading.Event = field(default_factory=threading.Event)
     limits: Limits = field(default_factory=Limits)
 
-    def app(self, operator: str = "ana") -> App:
+    def app(self, operator: str = "ana", read_seconds: float = 2.0) -> App:
         def reach(cluster: ClusterRef, agent: str) -> Kube:
-            return connect(cluster, self.lab.kubeconfig, self.lab.context, user_agent=agent, read_seconds=2.0)
+            return connect(cluster, self.lab.kubeconfig, self.lab.context, user_agent=agent, read_seconds=read_seconds)
 
         return App(self.state, operator, Parts(connect=reach), limits=self.limits, lab=True)
 

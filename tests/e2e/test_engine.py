@@ -277,6 +277,20 @@ def test_an_interrupt_lets_the_effect_in_flight_end_and_a_resume_finishes(stage:
     assert ["patch pods", "create networkpolicies"] == stage.writes()
 
 
+def test_a_look_that_hangs_ends_with_its_step_and_holds_up_nobody(stage: Stage) -> None:
+    """A baseline may take a second here: what must wait for it waits no longer, whatever the client's own limit."""
+    base = (
+        "    - {id: baseline, uses: kube.export_objects, timeout: 1s, on_failure: continue, "
+        'with: {pod: "${inputs.pod}"}}\n'
+    )
+    stage.control.fault(Fault(kind="latency", ms=5_000, verb="list", resource="events"))
+    ticket = stage.open(book(base + LABEL.replace("uses:", "needs: [baseline], uses:")))
+    end = stage.advance(ticket, stage.app(read_seconds=60))
+    assert isinstance(end, Closed)
+    assert {"baseline": "failed", "label": "proven"} == verdicts(end.run)
+    assert "not done within 1 s: no answer yet" in str(end.run.steps["baseline"].verdict)
+
+
 def test_an_attacker_who_edits_back_is_found_by_the_last_look(stage: Stage) -> None:
     """GitOps and attackers revert in minutes: the step's own look was right, the last one is not."""
     slow = '    - {id: slow, uses: kube.scope_pod, needs: [label], with: {pod: "${inputs.pod}"}}\n'
