@@ -17,16 +17,8 @@ from irkit.actions.kube.owners import pod_ref
 from irkit.model.base import Model
 from irkit.model.effects import Access, Mark, Sha256, Store
 from irkit.model.kube import (
-    CLUSTER_ROLE_BINDINGS,
-    CONTROLLERS,
-    EVENTS,
-    NETWORK_POLICIES,
-    NODES,
-    PODS,
-    ROLE_BINDINGS,
-    SERVICE_ACCOUNTS,
-    SERVICES,
-)
+    CLUSTER_ROLE_BINDINGS, CONTROLLERS, EVENTS, NETWORK_POLICIES, NODES, PODS, ROLE_BINDINGS, SERVICE_ACCOUNTS, SERVICES,
+)  # fmt: skip
 from irkit.model.plans import Change, Plan, Receipts, Settled, Verdict
 from irkit.model.ports import Reader, Spooled
 from irkit.model.refs import PodRef

@@ -29,12 +29,7 @@ _COMMAND = "/irkit/connect"
 
 
 class Params(Model):
-    """`image` holds irkit's tools; without one nothing can be tried.
-
-    `controls` are pods that should stay reachable, siblings best: where they answer on a port, silence of the pod on
-    the same port means something. `ports` are tried beside those that the pod declares. `namespace` is where the tool
-    pods run ("": the pod's own). `helper` allows the privileged one on the node; without it nothing is known of egress.
-    """
+    """What is tried, and from where. The best `controls` are siblings: silence of a port counts where they answer."""
 
     pod: PodRef = Field(description="the pod that should be cut off")
     image: Image = Field(default="", description="the image of irkit's tools; without one nothing can be tried")
