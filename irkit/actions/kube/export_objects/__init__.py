@@ -17,8 +17,16 @@ from irkit.actions.kube.owners import pod_ref
 from irkit.model.base import Model
 from irkit.model.effects import Access, Mark, Sha256, Store
 from irkit.model.kube import (
-    CLUSTER_ROLE_BINDINGS, CONTROLLERS, EVENTS, NETWORK_POLICIES, NODES, PODS, ROLE_BINDINGS, SERVICE_ACCOUNTS, SERVICES,
-)  # fmt: skip
+    CLUSTER_ROLE_BINDINGS,
+    CONTROLLERS,
+    EVENTS,
+    NETWORK_POLICIES,
+    NODES,
+    PODS,
+    ROLE_BINDINGS,
+    SERVICE_ACCOUNTS,
+    SERVICES,
+)
 from irkit.model.plans import Change, Plan, Receipts, Settled, Verdict
 from irkit.model.ports import Reader, Spooled
 from irkit.model.refs import PodRef
@@ -125,13 +133,9 @@ class ExportObjects(NoUndo):
         if facts.spooled is None:
             return absent(p.pod, facts.presence)
         effect = Store(
-            name="objects",
-            key=facts.key,
-            spool=facts.spooled.name,
-            sha256=facts.spooled.sha256,
-            size=facts.spooled.size,
-            media_type="application/x-ndjson",
-        )
+            name="objects", key=facts.key, spool=facts.spooled.name, sha256=facts.spooled.sha256,
+            size=facts.spooled.size, media_type="application/x-ndjson",
+        )  # fmt: skip
         return Change((effect,), f"{facts.objects} objects of {p.pod} were read and are not kept yet")
 
 
