@@ -16,7 +16,7 @@ The tree:
         ├── CredentialsExpired     401 or an expired token: parks                         exit 75
         ├── Unreachable            nothing was sent, or it was a read: parks              exit 75
         ├── InDoubt                a write was sent and no answer came: look again
-        ├── Denied                 403: parks, names verb and resource                    exit 75
+        ├── Denied                 403, or admission says no: parks, names what to grant   exit 75
         ├── NotFound               404 with a Status object
         ├── Unsupported            404, 405 or 501 of a path that this server does not serve
         ├── Conflict               409
@@ -161,7 +161,7 @@ class InDoubt(ClientError):
 
 
 class Denied(ClientError):
-    """403. Parks the step until somebody grants the verb."""
+    """403, or an admission webhook or policy stands in the way. Parks the step until somebody grants or mends it."""
 
     exit_status = 75
     kind = "denied"

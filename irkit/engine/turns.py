@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Final
 
 from irkit.engine import approvals
 from irkit.engine.decide import Unit
@@ -18,6 +20,13 @@ from irkit.model.effects import AwsCall, KubeCall, Store
 from irkit.model.plans import Change, Refuse, Settled, Verdict, Wait
 from irkit.model.ports import Clock
 from irkit.model.times import after
+
+MAX_WRITES: Final = 4
+"""So many times one effect may take effect in vain: something takes it back each time, before irkit looks again."""
+_REWRITTEN = (
+    "find what rewrites it: kubectl get mutatingwebhookconfigurations,mutatingadmissionpolicies; or a controller, or "
+    "GitOps; exempt irkit there, then type the same command again"
+)
 
 
 @dataclass(slots=True)
@@ -63,6 +72,7 @@ class Turns:
         self.state = state
         self.clock = clock
         self.flying: dict[str, str] = {}
+        self._written: Counter[tuple[str, str, str]] = Counter()  # by run, unit and effect: how often it took effect
 
     def looked(self, run: RunState, job: Job, result: Looked | Blocked | Broken) -> Then:
         """An action answered, or could not be asked."""
@@ -92,6 +102,8 @@ class Turns:
         if not sent.ok and job.effect.access in job.task.action.spec.optional:
             # The action does without it, and says so at its next look.
             then.bodies = [body for body in then.bodies if not isinstance(body, r.StepParked)]
+        if sent.ok:
+            self._written[run.id, job.unit.key, job.key] += 1
         job.at += 1
         if sent.ok and job.change is not None and job.at < len(job.change.effects):
             job.key = self.key(job, job.effect.name)
@@ -152,6 +164,10 @@ class Turns:
                 return Then(behind=key)  # a step with the same mark is doing this: look again when it has
             if known is not None and known.status == "done" and known.seq > task.seq:
                 return Then()  # it was done since we looked: look again
+        written = max((self._written[run.id, job.unit.key, key] for key in keys), default=0)
+        if written >= MAX_WRITES:
+            why = f"the API took it {written} times, and each time it was not so right after: {change.why}"
+            return Then([close(run, job.unit, Verdict(status="failed", why=why), mark=mark, hint=_REWRITTEN)])
         if approvals.needed(job.unit.step, spec) and not task.undo:
             foreseen = task.action.foresees(task.params, task.mark)
             wanted = approvals.envelope(job.unit.step, spec, task.target.key, change, foreseen)

@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from irkit.app.runs import App, Ask, Parts, Ticket
 from irkit.clients.kube import Pool, connect
@@ -18,8 +18,6 @@ from irkit.engine.perform import Closed, Engine
 from irkit.errors import UsageError
 from irkit.journal.state import CaseState
 from irkit.journal.store import read_journal
-from irkit.lab.process import LabInfo
-from irkit.lab.remote import LabControl
 from irkit.model.base import Json
 from irkit.model.findings import Finding
 from irkit.model.ports import Kube, World
@@ -31,12 +29,45 @@ ASKED = "2026-11-21T03:00:00.000000Z"
 CASE = "IR-20261121-test"
 
 
+class Site(Protocol):
+    """A cluster, and how irkit reaches it: a lab in another process, or a real one."""
+
+    @property
+    def cluster(self) -> str: ...
+
+    @property
+    def kubeconfig(self) -> Path: ...
+
+    @property
+    def context(self) -> str: ...
+
+
+class Overseer(Protocol):
+    """The world seen and set from outside, as a lab's control plane does it; it shares nothing with irkit's client."""
+
+    def reset(self) -> None: ...
+
+    def settle(self) -> None: ...
+
+    def dump(self) -> list[dict[str, Any]]: ...
+
+    def get(self, resource: str, name: str, namespace: str) -> dict[str, Any] | None: ...
+
+    def merge(self, resource: str, name: str, changes: dict[str, Any], namespace: str) -> object: ...
+
+    def clear_audit(self) -> None: ...
+
+    def audit(self) -> list[dict[str, Any]]: ...
+
+    def unserved(self) -> list[str]: ...
+
+
 @dataclass(slots=True)
 class Scene:
-    """One lab, one state folder, one incident."""
+    """One world, one state folder, one incident."""
 
-    lab: LabInfo
-    control: LabControl
+    site: Site
+    control: Overseer
     state: Path
     playbook: bytes
     pod: str = "shop/web"
@@ -45,6 +76,7 @@ class Scene:
     raw: bytes | None = None
     asked: str = ASKED
     inputs: dict[str, Json] = field(default_factory=dict)
+    simulated: bool = True  # whether the site is a lab
     target: PodRef = field(init=False)
 
     def reset(self, state: Path) -> None:
@@ -65,7 +97,7 @@ class Scene:
         ]  # fmt: skip
         found = min(pods, key=lambda doc: str(doc["metadata"]["name"]))["metadata"]
         return PodRef(
-            cluster=ClusterRef(id=self.lab.cluster), namespace=namespace, name=found["name"], uid=found["uid"]
+            cluster=ClusterRef(id=self.site.cluster), namespace=namespace, name=found["name"], uid=found["uid"]
         )
 
     def app(self, points: Points) -> PointedApp:
@@ -73,12 +105,12 @@ class Scene:
 
         def reach(cluster: ClusterRef, agent: str) -> Kube:
             return connect(
-                cluster, self.lab.kubeconfig, self.lab.context, user_agent=agent,
+                cluster, self.site.kubeconfig, self.site.context, user_agent=agent,
                 transport=lambda login: PointedTransport(Pool(login, 8), points),
             )  # fmt: skip
 
         parts = Parts(connect=reach, open_journal=journal_class(points).open, engine=self.engine)
-        return PointedApp(self.state, "ana", parts, points)
+        return PointedApp(self.state, "ana", parts, points, lab=self.simulated)
 
     def respond(self, app: App) -> bool:
         """The main job, as every caller does it. Whether the run ended."""
@@ -146,8 +178,8 @@ class Ended:
 class PointedApp(App):
     """The app with points around its evidence store."""
 
-    def __init__(self, state: Path, operator: str, parts: Parts, points: Points) -> None:
-        super().__init__(state, operator, parts, lab=True)
+    def __init__(self, state: Path, operator: str, parts: Parts, points: Points, *, lab: bool) -> None:
+        super().__init__(state, operator, parts, lab=lab)
         self._points = points
 
     def world(self, case: str) -> World:
@@ -164,7 +196,7 @@ def advance(app: App, ticket: Ticket) -> bool:
 VOLATILE = ("uid", "resourceVersion", "managedFields", "creationTimestamp", "generation")
 
 
-def world_of(control: LabControl) -> dict[str, Any]:
+def world_of(control: Overseer) -> dict[str, Any]:
     """The whole world by object, without what differs between two equal runs."""
     control.settle()
     found = {}
@@ -180,7 +212,7 @@ def world_of(control: LabControl) -> dict[str, Any]:
     return found
 
 
-def writes_of(control: LabControl) -> list[str]:
+def writes_of(control: Overseer) -> list[str]:
     """Every write that was asked for, by what it was to do to which object. Reviews change nothing and are left out."""
     found = []
     for entry in control.audit():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import random
-import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,41 +20,10 @@ from irkit.model.effects import KubeCall
 from irkit.model.plans import Verdict
 from irkit.model.refs import ClusterRef
 from tests.crash import invariants
-from tests.crash.harness import Ended, Scene, world_of
-from tests.crash.invariants import Outcome, after_crash, after_resume, outcome
+from tests.crash.harness import Scene, world_of
+from tests.crash.matrix import fresh, uninterrupted, violated
 
 pytestmark = [pytest.mark.timeout(900), pytest.mark.e2e]
-
-
-def fresh(scene: Scene, folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    scene.reset(folder)
-
-
-def uninterrupted(scene: Scene, folder: Path) -> tuple[list[str], Outcome]:
-    fresh(scene, folder)
-    life = scene.child(scene.respond)
-    assert life.code == 0
-    return life.points, outcome(scene)
-
-
-def violated(scene: Scene, folder: Path, wanted: Outcome, points: Sequence[str]) -> list[str]:
-    """Die at each point in turn, then resume to the end; what does not hold."""
-    fresh(scene, folder)
-    lives: list[Ended] = []
-    found: list[str] = []
-    for point in points:
-        life = scene.child(scene.respond, point)
-        lives.append(life)
-        if not life.killed and (life.code != 0 or len(lives) == 1):  # a second one may be passed by: steps race
-            return [f"the point was not reached (status {life.code})"]
-        found.extend(after_crash(scene))
-    lives.append(scene.child(scene.respond))
-    if lives[-1].code != 0:
-        return [*found, f"the resumed run did not end (status {lives[-1].code})"]
-    return found + after_resume(scene, wanted, lives)
-
-
 SHARES = [("two", 0, 1), *(("whole", share, 4) for share in range(4))]
 """The points of a scene in so many equal shares: workers take them side by side."""
 
@@ -156,8 +124,7 @@ class IntentAfterEffect(Engine):
         intents = [self.intent(run, job) for job in acting]
         for job in acting:
             self.fly(job)
-        while not all(future.done() for future in self._flight):
-            pass
+        self.flight.settle()
         if before or intents:
             self.append(*before, *intents)
 

@@ -6,6 +6,7 @@ answered 404 in plain text, or by a Status whose details name nothing.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
@@ -33,6 +34,10 @@ from irkit.model.times import stamp
 
 MAX_MESSAGE = 500
 MAX_RETRY_AFTER = 60.0
+_GATE = re.compile(
+    r"""admission webhook "(?P<denies>[^"]+)" denied the request|failed calling webhook "(?P<fails>[^"]+)"|"""
+    r"""ValidatingAdmissionPolicy '(?P<policy>[^']+)' with binding '[^']+' denied request"""
+)
 _BY_STATUS: dict[int, type[ClientError]] = {
     401: CredentialsExpired, 403: Denied, 405: Unsupported, 408: ServerFault, 409: Conflict, 410: Gone,
     429: Throttled, 501: Unsupported,
@@ -105,7 +110,8 @@ def refusal(answer: Answer, asked: Asked, secrets: tuple[str, ...]) -> ClientErr
     state = _status(answer, asked)
     said = _without_secrets(state.text("message", default=""), secrets)
     reason = clean(state.text("reason", default=""), 60)
-    kind = _kind(answer.status, state)
+    gate = _gate(said) if answer.status != 429 else None  # noqa: PLR2004 -- HTTP: that one says when to come back
+    kind = Denied if gate else _kind(answer.status, state)
     message = f"{asked.verb} {asked.target}: {_words(kind, answer.status)}"
     if said:
         message += f": {clean(said, MAX_MESSAGE)}"
@@ -117,11 +123,33 @@ def refusal(answer: Answer, asked: Asked, secrets: tuple[str, ...]) -> ClientErr
         target=asked.target,
         status=answer.status,
         reason=reason,
-        hint=_hint(kind, asked),
+        hint=_passing(gate) if gate else _hint(kind, asked),
     )
     if isinstance(error, Throttled):
         error.retry_after = retry_after(answer, state)
     return error
+
+
+def _gate(said: str) -> tuple[str, str] | None:
+    """What of the cluster's own admission stands in the way, and its name; None where nothing does.
+
+    Webhooks answer with any status that they like (400 by default), a policy with 422, and a webhook that does not
+    answer is the API server's 500. All of them are asked before anything is stored: it certainly was not done.
+    Sources: k8s.io/apiserver, pkg/admission/plugin/webhook/errors and pkg/admission/plugin/policy/validating.
+    """
+    found = _GATE.search(said)
+    if found is None:
+        return None
+    what = "ValidatingAdmissionPolicy" if found["policy"] else "webhook"
+    return what, clean(found["policy"] or found["denies"] or found["fails"], 253)
+
+
+def _passing(gate: tuple[str, str]) -> str:
+    what, name = gate
+    kind = "validatingadmissionpolicies" if what != "webhook" else (
+        "validatingwebhookconfigurations,mutatingwebhookconfigurations"
+    )  # fmt: skip
+    return f"have {what} {name} exempt this identity, or mend it (kubectl get {kind}); then resume"
 
 
 def _budget(state: Doc) -> str:

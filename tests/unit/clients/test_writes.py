@@ -322,6 +322,38 @@ def test_messages_are_bounded_and_harmless(start: Start, length: int) -> None:
     assert len(caught.value.reason) <= 60
 
 
+@pytest.mark.parametrize(
+    ("status", "said", "named"),
+    [
+        (403, 'admission webhook "guard.example" denied the request: no', "webhook guard.example"),
+        (400, 'admission webhook "guard.example" denied the request without explanation', "webhook guard.example"),
+        (401, 'admission webhook "guard.example" denied the request: log in', "webhook guard.example"),
+        (500, 'admission webhook "guard.example" denied the request: no', "webhook guard.example"),
+        (500, 'Internal error occurred: failed calling webhook "guard.example": failed to call webhook: Post "https:…"',
+         "webhook guard.example"),
+        (422, "pods \"x\" is forbidden: ValidatingAdmissionPolicy 'no-edits' with binding 'all' denied request: no",
+         "ValidatingAdmissionPolicy no-edits"),
+    ],
+)  # fmt: skip
+def test_what_admission_stops_was_not_done_and_more_rights_would_not_help(
+    start: Start, status: int, said: str, named: str
+) -> None:
+    """The texts are those of a Kubernetes 1.36 API server; all of it comes before anything is stored."""
+    _, kube = start([say(status, status_object(status, "Whatever", said))])
+    with pytest.raises(Denied) as caught:
+        kube.perform(patch_call(), {}, 5)
+    assert said in caught.value.message
+    assert f"have {named} exempt this identity" in caught.value.hint
+    assert "grant" not in caught.value.hint
+
+
+def test_a_webhook_that_says_when_to_come_back_is_waited_for(start: Start) -> None:
+    said = status_object(429, "TooManyRequests", 'admission webhook "guard.example" denied the request: later')
+    _, kube = start([say(429, said)])
+    with pytest.raises(Throttled):
+        kube.perform(patch_call(), {}, 5)
+
+
 def test_a_denial_says_which_verb_on_which_resource_to_grant(start: Start) -> None:
     message = (
         'pods "web" is forbidden: User "alice" cannot patch resource "pods" in API group "" in the namespace "shop"'

@@ -1,0 +1,216 @@
+"""irkit killed at named points against a real API server: the matrix of tests/crash, in another world."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from irkit.engine.perform import Engine
+from tests.cluster.api import KINDS, Json
+from tests.cluster.live import Cluster, is_ready
+from tests.cluster.pods import PORT, pod
+from tests.crash import invariants
+from tests.crash.harness import CASE, Overseer, Scene, world_of
+from tests.crash.invariants import Outcome
+from tests.crash.matrix import uninterrupted, violated
+from tests.crash.test_matrix import BlindReissue, IntentAfterEffect
+
+pytestmark = pytest.mark.timeout(900)
+
+THREE = b"""
+apiVersion: irkit.dev/v1alpha1
+kind: Playbook
+metadata: {name: three, title: Three}
+spec:
+  inputs:
+    pod: {type: pod}
+  steps:
+    - id: label
+      uses: kube.label_pod
+      with: {pod: "${inputs.pod}"}
+    - id: isolate
+      uses: kube.isolate_pod
+      needs: [label]
+      with: {pod: "${inputs.pod}"}
+    - id: release
+      uses: kube.release_pod
+      needs: [isolate]
+      with: {pod: "${inputs.pod}"}
+"""
+SHOP: tuple[Json, ...] = (
+    {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": "allow-web"},
+        "spec": {"podSelector": {"matchLabels": {"app": "web"}}, "ingress": [{}], "policyTypes": ["Ingress"]},
+    },
+    {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "web"},
+        "spec": {"selector": {"app": "web"}, "ports": [{"port": 80, "targetPort": PORT}]},
+    },
+    pod("web-1", {"app": "web"}),
+    pod("web-2", {"app": "web"}),
+)
+"""Owned by nobody: a controller would start other pods, and choose which of them to delete after an undo."""
+IGNORED = {"EndpointSlice", "Event", "Lease"}
+PLURALS = {plural: kind for kind, (_, plural, _) in KINDS.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class RealSite:
+    """Where irkit finds the cluster."""
+
+    kubeconfig: Path
+    context: str
+
+    @property
+    def cluster(self) -> str:
+        return f"context:{self.context}"
+
+
+@dataclass(slots=True)
+class Real(Overseer):
+    """One namespace of a real cluster, and its nodes, in the words of a lab's control plane."""
+
+    cluster: Cluster
+    namespace: str
+    before: dict[str, Any] = field(default_factory=dict)
+    _since: int = 0
+
+    def reset(self) -> None:
+        """The last undo was to bring back the world as it was; where it did not, that is over now."""
+        now = world_of(self)
+        if not self.before:
+            self.before = now
+        assert self.before == now, "a run before this one left something behind"
+
+    def settle(self) -> None:
+        """Until what follows from labels and policies by itself has followed."""
+        self.cluster.until("the Service to have its pods", self._served)
+        self.cluster.settle()
+
+    def _served(self) -> bool:
+        pods = {one["metadata"]["name"]: one for one in self.cluster.list_of("Pod", self.namespace)}
+        wanted = {name for name, one in pods.items() if one["metadata"].get("labels", {}).get("app") == "web"}
+        slices = self.cluster.list_of("EndpointSlice", self.namespace, **{"kubernetes.io/service-name": "web"})
+        ends = [one for each in slices for one in each.get("endpoints") or ()]
+        ready = {one["targetRef"]["name"] for one in ends if one["conditions"].get("ready")}
+        return ready == wanted and all(is_ready(one) for one in pods.values())
+
+    def dump(self) -> list[Json]:
+        """The namespace's objects and the nodes, without their status: that is the cluster's own."""
+        found = [
+            one
+            for kind, (_, _, namespaced) in KINDS.items()
+            if kind not in IGNORED and (namespaced or kind == "Node")
+            for one in self.cluster.list_of(kind, self.namespace if namespaced else None)
+        ]
+        for one in found:
+            one.pop("status", None)
+        return found
+
+    def get(self, resource: str, name: str, namespace: str) -> Json | None:
+        kind = PLURALS[resource]
+        return self.cluster.get(kind, name, namespace) if self.cluster.exists(kind, name, namespace) else None
+
+    def merge(self, resource: str, name: str, changes: Json, namespace: str) -> object:
+        return self.cluster.patch(PLURALS[resource], name, changes, namespace)
+
+    def clear_audit(self) -> None:
+        self._since = self.cluster.mark()
+
+    def audit(self) -> list[Json]:
+        """What this case asked of the API server, by its own audit log."""
+        return [
+            {
+                "verb": one["verb"],
+                "resource": one["objectRef"]["resource"],
+                "namespace": one["objectRef"].get("namespace", ""),
+                "name": one["objectRef"].get("name", ""),
+                "body": None,
+            }
+            for one in self.cluster.audit(self._since)
+            if f"({CASE})" in one.get("userAgent", "") and "objectRef" in one
+        ]
+
+    def unserved(self) -> list[str]:
+        return []
+
+
+@pytest.fixture
+def real(harness: Cluster) -> Iterator[Real]:
+    with harness.namespace("crash") as name:
+        harness.apply(*SHOP, namespace=name)
+        harness.ready(name, 2, app="web")
+        yield Real(harness, name)
+
+
+def scene_of(real: Real, folder: Path, playbook: bytes, **inputs: Any) -> Scene:
+    site = RealSite(real.cluster.kubeconfig, real.cluster.context)
+    pod = f"{real.namespace}/web-1"
+    return Scene(site, real, folder, playbook, pod=pod, inputs=inputs, simulated=False)
+
+
+UNREACHED = "the point was not reached (status 0)"
+"""What waits for the cluster may have to wait a turn more or less than the time before."""
+
+
+def cell(scene: Scene, real: Real, folder: Path, wanted: Outcome, point: str) -> list[str]:
+    """Die there, resume, take it all back; what does not hold."""
+    found = violated(scene, folder, wanted, [point])
+    undone = scene.child(scene.undo)
+    if undone.code != 0:
+        found.append(f"the undo did not end (status {undone.code})")
+    elif world_of(real) != real.before:
+        found.append("the undo did not bring the world back")
+    return found
+
+
+def matrix(scene: Scene, real: Real, folder: Path, points: Sequence[str], wanted: Outcome) -> dict[str, list[str]]:
+    """What does not hold, by point. Ends at the first that leaves something behind: the next would begin with it."""
+    wrong: dict[str, list[str]] = {}
+    for point in points:
+        if found := cell(scene, real, folder, wanted, point):
+            wrong[point] = found
+        if any("undo" in one for one in found):
+            break
+    return wrong
+
+
+def test_every_single_crash_of_marking_isolating_and_releasing(real: Real, tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    scene = scene_of(real, folder, THREE)
+    points, wanted = uninterrupted(scene, folder)
+    assert 0 == scene.child(scene.undo).code
+    assert len(points) >= 66, points
+
+    wrong = matrix(scene, real, folder, points, wanted)
+
+    missed = [point for point, found in wrong.items() if found == [UNREACHED]]
+    assert {} == {point: found for point, found in wrong.items() if point not in missed}
+    assert len(missed) <= 3, missed
+
+
+@pytest.mark.parametrize(
+    ("engine", "point", "invariant"),
+    [
+        (BlindReissue, "sent effect isolate/policy turn 1", invariants.ONCE),
+        (IntentAfterEffect, "before effect.intended isolate/policy turn 1", invariants.INTENT),
+    ],
+)
+def test_a_broken_engine_is_caught_by_name(
+    engine: type[Engine], point: str, invariant: str, real: Real, tmp_path: Path
+) -> None:
+    """By one point each: the audit log of a real API server shows what the lab's shows."""
+    folder = tmp_path / "state"
+    scene = scene_of(real, folder, THREE)
+    _, wanted = uninterrupted(scene, folder)
+    assert 0 == scene.child(scene.undo).code
+    scene.engine = engine
+    assert invariant in violated(scene, folder, wanted, [point])
