@@ -19,6 +19,8 @@ from typing import Any
 from bench.table import Row
 from irkit.actions.catalog import Catalog
 from irkit.app import clock
+from irkit.app.check import check
+from irkit.app.preview import preview
 from irkit.app.runs import App, Ask, Parts
 from irkit.clients.kube import connect
 from irkit.engine.guard import Limits
@@ -31,7 +33,9 @@ from tests.cluster.live import Cluster, NoCluster
 from tests.cluster.pods import deployment, pod
 
 ROUNDS = 5
-FLEET, THREADS = 500, 16
+FLEET, CROWD, THREADS = 500, 2000, 16
+READS = 20
+"""What one wave may read, however many it is about."""
 CLUSTER = ClusterRef(id="context:irkit")
 DENY = """
 apiVersion: networking.k8s.io/v1
@@ -70,7 +74,7 @@ def measure(folder: Path) -> list[Row]:
         sys.stdout.write(f"cluster: not measured: {missing}\n\n")
         return []
     try:
-        return [_command(cluster, folder), _fleet(cluster, folder)]
+        return [_command(cluster, folder), *_fleet(cluster, folder), _plan(cluster, folder)]
     finally:
         cluster.close()
 
@@ -107,25 +111,58 @@ def _timed(command: list[str], cluster: Cluster, folder: Path, fine: set[int], g
     return spent
 
 
-def _fleet(cluster: Cluster, folder: Path) -> Row:
-    """Label and isolate so many pods, journal and all, against as many bare PATCHes through one pool."""
+def _fleet(cluster: Cluster, folder: Path) -> list[Row]:
+    """Label and isolate so many pods, journal and all, against as many bare PATCHes through one pool; then check."""
     with cluster.namespace("bench") as name:
-        with ThreadPoolExecutor(THREADS) as workers:  # no such scheduler runs: they stay pending
-            made = (pod(f"p-{number}", {"app": "fleet"}, schedulerName="bench-none") for number in range(FLEET))
-            list(workers.map(lambda one: cluster.apply(one, namespace=name), made))
+        _crowd(cluster, name, FLEET)
         bare = _bare(cluster, name)
+        app = _app(cluster, folder)
         mark = cluster.mark()
-        spent, records = _contained(cluster, name, folder)
-        calls = [one for one in cluster.audit(mark) if one.get("userAgent", "").startswith("irkit/")]
+        spent, records, case = _contained(cluster, app, name)
+        calls = _calls(cluster, mark)
         reads = sum(one["verb"] in {"get", "list"} for one in calls)
         sys.stdout.write(
             f"cluster: {FLEET} pods: {len(calls) / FLEET:.2f} API calls ({reads} reads in all) and "
             f"{records / FLEET:.1f} records a pod\n\n"
         )
-    return Row(
-        f"label + isolate of {FLEET} pods", f"{spent:.1f} s", f"{bare:.1f} s {FLEET} bare PATCHes", spent / bare, 2,
-        at_most=True,
-    )  # fmt: skip
+        mark = cluster.mark()
+        begun = time.perf_counter()
+        found = check(app, case)
+        looked = time.perf_counter() - begun
+        if len(found.steps) != 2 * FLEET:
+            msg = f"{len(found.steps)} steps were checked"
+            raise RuntimeError(msg)
+        wave = len(_calls(cluster, mark))
+    return [
+        Row(
+            f"label + isolate of {FLEET} pods", f"{spent:.1f} s", f"{bare:.1f} s {FLEET} bare PATCHes", spent / bare, 2,
+            at_most=True,
+        ),
+        Row(f"check of {FLEET} targets", f"{wave} reads, {looked:.1f} s", "1 wave", wave, READS, at_most=True),
+    ]  # fmt: skip
+
+
+def _plan(cluster: Cluster, folder: Path) -> Row:
+    """What a plan of a large namespace reads."""
+    with cluster.namespace("bench") as name:
+        _crowd(cluster, name, CROWD)
+        mark = cluster.mark()
+        begun = time.perf_counter()
+        preview(_app(cluster, folder), _ask(cluster, name))
+        spent = time.perf_counter() - begun
+        wave = len([one for one in _calls(cluster, mark) if one["verb"] in {"get", "list"}])
+    return Row(f"plan of {CROWD} pods", f"{wave} reads, {spent:.1f} s", "1 wave", wave, READS, at_most=True)
+
+
+def _crowd(cluster: Cluster, namespace: str, count: int) -> None:
+    """So many pods. No such scheduler runs: they stay pending."""
+    with ThreadPoolExecutor(THREADS) as workers:
+        made = (pod(f"p-{number}", {"app": "fleet"}, schedulerName="bench-none") for number in range(count))
+        list(workers.map(lambda one: cluster.apply(one, namespace=namespace), made))
+
+
+def _calls(cluster: Cluster, mark: int) -> list[dict[str, Any]]:
+    return [one for one in cluster.audit(mark) if one.get("userAgent", "").startswith("irkit/")]
 
 
 def _bare(cluster: Cluster, namespace: str) -> float:
@@ -154,16 +191,23 @@ def _bare(cluster: Cluster, namespace: str) -> float:
     return spent
 
 
-def _contained(cluster: Cluster, namespace: str, folder: Path) -> tuple[float, int]:
+def _app(cluster: Cluster, folder: Path) -> App:
     parts = Parts(
         connect=lambda ref, agent: connect(ref, cluster.kubeconfig, "irkit", user_agent=agent),
         catalog=Catalog.builtin(),
     )
-    app = App(folder / "fleet", "bench", parts, limits=Limits(max_targets=2 * FLEET))
+    return App(folder / "fleet", "bench", parts, limits=Limits(max_targets=CROWD))
+
+
+def _ask(cluster: Cluster, namespace: str) -> Ask:
     found: dict[str, Any] = cluster.get("Namespace", namespace)
     target = NamespaceRef(cluster=CLUSTER, name=namespace, uid=found["metadata"]["uid"])
+    return Ask(target, MANY.encode(), "many.yaml", {"namespace": target.dump()}, clock.now())
+
+
+def _contained(cluster: Cluster, app: App, namespace: str) -> tuple[float, int, str]:
+    ask = _ask(cluster, namespace)
     begun = time.perf_counter()
-    ask = Ask(target, MANY.encode(), "many.yaml", {"namespace": target.dump()}, clock.now())
     ticket = app.open_run(ask)
     records = [0]
 
@@ -176,4 +220,4 @@ def _contained(cluster: Cluster, namespace: str, folder: Path) -> tuple[float, i
     if not isinstance(end, Closed) or len(marked) != FLEET:
         msg = f"the fleet's run did not end as it should: {json.dumps(str(end))[:500]}, {len(marked)} marked"
         raise RuntimeError(msg)
-    return spent, records[0]
+    return spent, records[0], ticket.case
