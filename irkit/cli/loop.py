@@ -14,12 +14,13 @@ from irkit.app.clock import now
 from irkit.app.runs import Ticket
 from irkit.cli.context import INTERRUPTED, Context, colourful
 from irkit.engine.perform import Closed, Parked
+from irkit.journal.reading import read_journal
 from irkit.model.records import Record, RunOpened
 from irkit.model.times import milliseconds
 from irkit.views.casefile import CaseFile
 from irkit.views.final import final_screen
 from irkit.views.outcome import exit_status
-from irkit.views.progress import choose
+from irkit.views.progress import before_lines, choose
 
 
 def drive(context: Context, ticket: Ticket, *, following: bool = True) -> int:
@@ -32,12 +33,15 @@ def drive(context: Context, ticket: Ticket, *, following: bool = True) -> int:
     case = CaseFile(folder, app.parts.catalog)
     stop = threading.Event()
     irkit = context.command
+    if not context.json:  # records are for programs: they get them all, as the journal has them
+        case.hear(read_journal(folder))
+        context.show(before_lines(case, ticket.run), lab=case.state.lab)
     progress = choose(case, ticket.run, as_json=context.json, colour=colourful(sys.stdout), irkit=irkit)
-    seen = -1
-    begun = False
+    seen = case.records[-1].seq if case.records else -1
+    begun = ticket.new_case or not context.json
 
     def heard(records: Sequence[Record]) -> None:
-        """Each record once; what the case did before this run is folded, not shown again."""
+        """Each record once; what the case did before this run, and this run before now, is folded and not shown."""
         nonlocal seen, begun
         fresh = [record for record in records if record.seq > seen]
         if not fresh:
@@ -46,9 +50,8 @@ def drive(context: Context, ticket: Ticket, *, following: bool = True) -> int:
         if not begun:
             first = next((index for index, one in enumerate(fresh) if _opens(one, ticket.run)), len(fresh))
             begun = first < len(fresh)
-            if not ticket.new_case:
-                case.hear(fresh[:first])
-                fresh = fresh[first:]
+            case.hear(fresh[:first])
+            fresh = fresh[first:]
         progress.heard(fresh)
 
     with _interruptible(stop, ticket, irkit), progress:

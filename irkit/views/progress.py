@@ -16,6 +16,7 @@ from irkit.journal.state import RunState
 from irkit.model import records as r
 from irkit.model.base import Json
 from irkit.views.casefile import CaseFile
+from irkit.views.figures import plural
 from irkit.views.marks import SIGNS
 from irkit.views.naming import step_words
 from irkit.views.outcome import seconds
@@ -167,6 +168,16 @@ def choose(  # noqa: PLR0913 -- what it depends on, all by keyword
     if stream.isatty():
         return LiveProgress(case, run, stream, colour=colour, irkit=irkit)
     return PlainProgress(case, run, stream, colour=colour, irkit=irkit)
+
+
+def before_lines(case: CaseFile, run: str) -> list[Line]:
+    """How much of a run was done before somebody looks on, or nothing where it only begins."""
+    found = case.state.runs.get(run)
+    done = [step for step in found.steps.values() if step.phase == "closed"] if found is not None else []
+    if not done:
+        return []
+    bad = sum(step.verdict is None or step.verdict.status not in {"proven", "skipped"} for step in done)
+    return [[Span(f"  {plural(len(done), 'step')} done before{f', {bad} of them not proven' if bad else ''}", "dim")]]
 
 
 def event(  # noqa: PLR0912, C901 -- one line a kind
