@@ -132,6 +132,10 @@ class ControlPlane(ABC):
         """What became of a held connection: alive, silent (for now), reset, or closed because an end is gone."""
         return cast("Life", self._ask("alive", flow=flow))
 
+    def restart_agent(self, node: str) -> None:
+        """The network policy agent of a node starts again (enforcement vpc-cni)."""
+        self._ask("restart_agent", node=node)
+
     def expire_pages(self) -> None:
         """All continue tokens are too old from now on."""
         self._ask("expire_pages")
@@ -263,6 +267,11 @@ class Control(ControlPlane):
 
     def _do_alive(self, flow: int) -> Life:
         return self._network.alive(flow)
+
+    def _do_restart_agent(self, node: str) -> None:
+        with self._world.lock:
+            self._network.agents.restart(node)
+            self._network.pass_time()
 
     def _do_expire_pages(self) -> None:
         self._api.pages.expire()

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from irkit.lab.policies import Policies, Side
+from irkit.lab.vpc_cni import Agents
 from irkit.lab.world import Entry, World
 from irkit.model.kube import NODES, PODS, SERVICES
 
@@ -28,7 +29,10 @@ _PRIVATE: Final = [
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """An established connection. `tracked` are the nodes whose connection tables hold it; `ended` is its last state."""
+    """An established connection. `tracked` are the nodes whose connection tables hold it; `ended` is its last state.
+
+    `policed` are the uids of those of its pods that were under a policy when it was last let through.
+    """
 
     number: int
     source: Side
@@ -37,10 +41,11 @@ class Flow:
     protocol: str
     tracked: frozenset[str]
     ended: Literal["", "reset", "closed"] = ""
+    policed: frozenset[str] = frozenset()
 
 
-NetworkState = tuple[dict[int, Flow], frozenset[tuple[str, int, str]]]
-"""A snapshot: the flows, and what listens undeclared."""
+NetworkState = tuple[dict[int, Flow], frozenset[tuple[str, int, str]], Agents]
+"""A snapshot: the flows, what listens undeclared, and the books of VPC CNI's agents."""
 
 
 class Network:
@@ -50,6 +55,7 @@ class Network:
         self._world = world
         self._flows: dict[int, Flow] = {}
         self._listening: frozenset[tuple[str, int, str]] = frozenset()
+        self.agents = Agents(world)
 
     # -- new connections ---------------------------------------------------------------------------------------------
 
@@ -79,7 +85,8 @@ class Network:
         """The nodes on which a policy denies this; none where nobody enforces any."""
         if self._world.behaviour.enforcement == "none":
             return frozenset()
-        return Policies(self._world).denied(source, target, port, protocol)
+        obeyed = self.agents.guarding if self.agents.active else None
+        return Policies(self._world, obeyed).denied(source, target, port, protocol)
 
     def _reach(
         self, address: str, port: int, protocol: str
@@ -187,7 +194,8 @@ class Network:
                 raise ValueError(msg)
             number = max(self._flows, default=0) + 1
             nodes = frozenset(each.node for each in (begin, end) if each.node)
-            self._flows[number] = Flow(number, begin, end, inside, protocol, nodes)
+            policed = self.agents.policed(begin.pod, end.pod)
+            self._flows[number] = Flow(number, begin, end, inside, protocol, nodes, policed=policed)
             return number
 
     def alive(self, flow: int) -> Life:
@@ -238,6 +246,7 @@ class Network:
 
     def pass_time(self) -> None:
         """Every flow sends something: what is denied without being answered waits, everything else shows."""
+        self.agents.follow()
         for number, flow in self._flows.items():
             self._flows[number] = self._judge(flow)[0]
 
@@ -248,11 +257,13 @@ class Network:
         if source is None or target is None:
             return replace(flow, ended="closed"), "closed"
         denying = self._denied_at(source, target, flow.port, flow.protocol)
-        if self._world.behaviour.enforcement == "keep":
+        policed = self.agents.policed(source.pod, target.pod)
+        lives_on = self.agents.active and policed == flow.policed
+        if self._world.behaviour.enforcement == "keep" or lives_on:
             denying -= flow.tracked
         if not denying:
             nodes = frozenset(each.node for each in (source, target) if each.node)
-            return replace(flow, tracked=nodes), "alive"
+            return replace(flow, tracked=nodes, policed=policed), "alive"
         if self._world.behaviour.refuse == "reject":
             return replace(flow, ended="reset"), "reset"
         return flow, "silent"
@@ -269,11 +280,12 @@ class Network:
 
     def capture(self) -> NetworkState:
         """A snapshot."""
-        return dict(self._flows), self._listening
+        return dict(self._flows), self._listening, self.agents.copy()
 
     def restore(self, state: NetworkState) -> None:
         """Be as the snapshot says."""
         self._flows, self._listening = dict(state[0]), state[1]
+        self.agents = state[2].copy()
 
 
 def addresses(node: Doc) -> list[str]:

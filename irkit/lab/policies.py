@@ -8,6 +8,7 @@ through. What an agent cannot stop: a pod's traffic to itself, and that of its o
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,8 +44,10 @@ class Side:
 class Policies:
     """The policies of a world as they are now."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, guarding: Callable[[Doc], Iterable[Doc]] | None = None) -> None:
+        """`guarding` gives the policies that a pod obeys, where these are not just those that select it."""
         self._world = world
+        self._guarding = guarding or self._selecting
 
     def denied(self, source: Side, target: Side, port: int, protocol: str) -> frozenset[str]:
         """The nodes whose agent stops a connection: the source's for its egress, the target's for its ingress."""
@@ -66,18 +69,23 @@ class Policies:
         """Whether the policies that guard a pod in a direction let this through."""
         pod = guarded.pod or {}
         isolated = False
-        for entry in self._world.entries(NETWORK_POLICIES, pod["metadata"]["namespace"]):
-            spec = entry.doc["spec"]
-            if direction not in _directions(spec) or not _selected(spec.get("podSelector", {}), pod):
+        for policy in self._guarding(pod):
+            spec = policy["spec"]
+            if direction not in _directions(spec):
                 continue
             isolated = True
             for rule in spec.get(direction.lower(), ()):
                 peers = rule.get("from" if direction == "Ingress" else "to")
-                if self._is_peer(peers, peer, entry.doc["metadata"]["namespace"]) and _is_port(
+                if self._is_peer(peers, peer, policy["metadata"]["namespace"]) and _is_port(
                     rule.get("ports"), target.pod, port, protocol
                 ):
                     return True
         return not isolated
+
+    def _selecting(self, pod: Doc) -> Iterator[Doc]:
+        for entry in self._world.entries(NETWORK_POLICIES, pod["metadata"]["namespace"]):
+            if _selected(entry.doc["spec"].get("podSelector", {}), pod):
+                yield entry.doc
 
     def _is_peer(self, peers: list[Doc] | None, peer: Side, namespace: str) -> bool:
         return not peers or any(self._matches(each, peer, namespace) for each in peers)

@@ -87,6 +87,7 @@ class Controllers:
                     break
                 changes = world.changes[:]
                 world.changes.clear()
+                self._network.agents.follow()
                 self._follow(changes)
             else:
                 msg = "the controllers do not come to rest"
