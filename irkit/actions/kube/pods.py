@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable
+from typing import Literal
 
 from irkit.actions.kube.objects import NAME_LIMIT
 from irkit.model.doc import Doc
 
 _PORTS = 16
+IpFamily = Literal["IPv4", "IPv6"]
 _FORGING = frozenset({"ALL", "NET_ADMIN", "SYS_ADMIN"})
 """Capabilities with which a process can make its own connections look refused (capabilities(7))."""
 
@@ -85,3 +87,13 @@ def join(ip: str, port: int) -> str:
 def port_of(endpoint: str) -> int:
     """The port of what `join` made."""
     return int(endpoint.rpartition(":")[2])
+
+
+def family_of(endpoint: str) -> IpFamily:
+    """The address family of an address, or of what `join` made."""
+    return "IPv6" if endpoint.startswith("[") or endpoint.count(":") > 1 else "IPv4"
+
+
+def families(endpoints: Iterable[str]) -> tuple[IpFamily, ...]:
+    """Theirs, each once."""
+    return tuple(sorted({family_of(one) for one in endpoints}))

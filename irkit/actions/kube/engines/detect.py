@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from irkit.actions.kube.objects import NAME_LIMIT, access
+from irkit.actions.kube.pods import IpFamily
 from irkit.errors import BadResponse, Denied, Invalid, Malformed, NotFound, ServerFault, Unsupported
 from irkit.model.doc import Doc
 from irkit.model.kube import CLUSTER_NETWORK_POLICIES, CONFIG_MAPS, CUSTOM_RESOURCE_DEFINITIONS, DAEMON_SETS, EXTENSIONS
@@ -51,12 +52,17 @@ _LIMITS: dict[EngineName, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class EngineSeen:
-    """What the cluster's objects say. `why` is what was read, `limits` what this engine is known not to do."""
+    """What the cluster's objects say. `why` is what was read, `limits` what this engine is known not to do.
+
+    `second` are the address families in which pods have a way out beside their own network that no policy governs;
+    None where that was not seen.
+    """
 
     name: EngineName
     enforces: Enforces
     why: tuple[str, ...] = ()
     limits: tuple[str, ...] = (_KEEPS,)
+    second: tuple[IpFamily, ...] | None = ()
 
     def __str__(self) -> str:
         titles = {"vpc-cni": "VPC CNI", "calico": "Calico", "cilium": "Cilium", "kube-router": "kube-router"}
@@ -81,13 +87,15 @@ def detect(kube: KubeReader, *, settings: bool = False) -> EngineSeen:
         why = (
             "not allowed to list daemonsets" if isinstance(error, Denied) else "the cluster's daemonsets cannot be read"
         )
-        return EngineSeen("unknown", "unknown", (why,))
+        return EngineSeen("unknown", "unknown", (why,), second=None)
     if not found:
         found = [_without_daemon_set(kube)]
     found.sort(key=lambda one: (_RANK[one.enforces], one.name == "vpc-cni", one.name, one.why))
     first = found[0]
     also = tuple(f"beside it {other.name}" for other in found[1:] if other.enforces == "yes")
-    return replace(first, why=(*first.why, *also))
+    ways = {way for one in found for way in one.second or ()}  # Calico and Cilium may be chained behind VPC CNI
+    second = tuple(sorted(ways)) or first.second
+    return replace(first, why=(*first.why, *also), second=second)
 
 
 def custom_resources(kube: KubeReader) -> tuple[str, ...]:
@@ -118,7 +126,25 @@ def _judge(kube: KubeReader | None, doc: Doc) -> Iterator[EngineSeen]:
         why = (*why, f"ready on {ready} of {desired} nodes")
         enforces = "unknown" if enforces == "yes" and not ready else enforces
     shown = (f"DaemonSet {name}",) if engine == "other" else ()
-    yield EngineSeen(engine, enforces, (*shown, *why), _LIMITS.get(engine, (_KEEPS,)))
+    second = _second_ways(doc) if engine == "vpc-cni" else ()
+    yield EngineSeen(engine, enforces, (*shown, *why), _LIMITS.get(engine, (_KEEPS,)), second)
+
+
+def _second_ways(doc: Doc) -> tuple[IpFamily, ...]:
+    """Those of VPC CNI's egress plugin: IPv4 in an IPv6 cluster unless it is off, IPv6 in an IPv4 cluster if it is on.
+
+    Source: aws/amazon-vpc-cni-k8s, ENABLE_V4_EGRESS (169.254.172.0/22) and ENABLE_V6_EGRESS (fd00::ac:00/118);
+    aws/aws-network-policy-agent#408: one family's policies only.
+    """
+    pod = doc.part("spec", "template", "spec")
+    settings = {
+        one.text("name", limit=NAME_LIMIT): one.text("value", default="", limit=NAME_LIMIT).lower()
+        for container in pod.each("containers")
+        for one in container.each("env")
+    }
+    if settings.get("ENABLE_IPv6") == "true":
+        return () if settings.get("ENABLE_V4_EGRESS") == "false" else ("IPv4",)
+    return ("IPv6",) if settings.get("ENABLE_V6_EGRESS") == "true" else ()
 
 
 def _settings(kube: KubeReader | None, engine: EngineName, doc: Doc) -> tuple[Enforces, tuple[str, ...]]:
@@ -150,9 +176,9 @@ def _without_daemon_set(kube: KubeReader) -> EngineSeen:
     try:
         kube.get(CLUSTER_NETWORK_POLICIES, "irkit")
     except NOT_SEEN:
-        return EngineSeen("none", "unknown", ("no DaemonSet of one was found",))
+        return EngineSeen("none", "unknown", ("no DaemonSet of one was found",), second=None)
     why = ("no aws-node, but its custom resources: as in EKS Auto Mode",)
-    return EngineSeen("vpc-cni", "unknown", why, _LIMITS["vpc-cni"])
+    return EngineSeen("vpc-cni", "unknown", why, _LIMITS["vpc-cni"], second=None)
 
 
 def _setting(kube: KubeReader | None, name: str, key: str) -> str | None:

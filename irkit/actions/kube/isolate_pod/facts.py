@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from irkit.actions.kube.endings import Ending, ending, warnings
 from irkit.actions.kube.endings import Ending, ending, warnings
 from irkit.actions.kube.engines import DenialSeen, EngineSeen, Sharing, denials_of, detect, look_for, sharing, standing
 from irkit.actions.kube.engines.denials import Family
@@ -18,11 +17,11 @@ from irkit.actions.kube.isolate_pod.probed import ProbeSeen, probed
 from irkit.actions.kube.lives import Life, lives
 from irkit.actions.kube.netpol import Opening, Pod, Policy, openings
 from irkit.actions.kube.objects import FARGATE_LABEL, find
+from irkit.actions.kube.pods import IpFamily, addresses, families
 from irkit.actions.kube.proofs import circumstances
 from irkit.model.doc import Doc
 from irkit.model.effects import Mark
 from irkit.model.kube import CASE_LABEL, NETWORK_POLICIES, PODS, SERVICES
-from irkit.model.plans import Impact
 from irkit.model.plans import Impact
 from irkit.model.ports import KubeReader, Listing, Reader
 from irkit.model.refs import PodRef
@@ -35,6 +34,8 @@ Choice = Literal["auto", "networkpolicy", "calico", "cilium", "aws"]
 class Facts:
     """`policies` are those that select the pod, its case label included, and irkit's own.
 
+    `families` are those of the pod's addresses.
+
     `others` are the other living pods of the namespace with the case's label, by name and key; `services` those
     that select the pod. `openings` is what the union of policies lets through at the pod once it bears the label.
     `engine` is what runs here, `denials` what was found of the objects that deny there, `sharing` who shares the
@@ -46,6 +47,7 @@ class Facts:
     labels: tuple[tuple[str, str], ...] = ()
     host_network: bool = False
     fargate: bool = False
+    families: tuple[IpFamily, ...] = ()
     policies: tuple[Policy, ...] = ()
     others: tuple[tuple[str, str], ...] = ()
     services: tuple[str, ...] = ()
@@ -93,12 +95,13 @@ def observe(pod: PodRef, mark: Mark, reader: Reader, choice: Choice) -> Facts:
         if selector.matches(labels)
     ]
     engine = detect(kube)
-    found, shared = _open(kube, doc, after, known, about, engine)
+    found, shared = _open(kube, doc, after, known, engine)
     return Facts(
         fields=fields,
         labels=tuple(sorted(labels.items())),
         host_network=doc is not None and doc.flag("spec", "hostNetwork", default=False),
         fargate=FARGATE_LABEL in labels,
+        families=() if doc is None else families(addresses(doc)),
         policies=tuple(sorted(about, key=lambda one: one.name)),
         others=others,
         services=tuple(services),
@@ -116,14 +119,6 @@ def observe(pod: PodRef, mark: Mark, reader: Reader, choice: Choice) -> Facts:
     )
 
 
-def _open(
-    kube: KubeReader,
-    doc: Doc | None,
-    after: Mapping[str, str],
-    known: tuple[Policy, ...],
-    about: Sequence[Policy],
-    engine: EngineSeen,
-) -> tuple[tuple[Opening, ...], Sharing]:
 def _probe(reader: Reader, pod: PodRef, mark: Mark, listing: Listing, labels: Mapping[str, str]) -> ProbeSeen | None:
     """Asked for only once the pod is isolated: containment does not wait for what the engine's own policies are."""
     if labels.get(CASE_LABEL) != mark.case:
@@ -132,12 +127,16 @@ def _probe(reader: Reader, pod: PodRef, mark: Mark, listing: Listing, labels: Ma
     return probed(reader.evidence, pod, circumstances(listing.items, labels, engines))
 
 
+def _open(
+    kube: KubeReader, doc: Doc | None, after: Mapping[str, str], known: tuple[Policy, ...], engine: EngineSeen
+) -> tuple[tuple[Opening, ...], Sharing]:
     """The namespace's pods are listed where they are counted as peers, or share the target's state.
 
     Peers of other namespaces are not counted: that may be a LIST of the whole cluster, and containment is waiting.
     """
     shares = engine.name == "vpc-cni"
-    if doc is None or not (shares or any(one.rules("Ingress") or one.rules("Egress") for one in about)):
+    opens = any(one.selector.matches(after) and (one.rules("Ingress") or one.rules("Egress")) for one in known)
+    if doc is None or not (shares or opens):
         return (), Sharing()
     target = replace(Pod.read(doc), labels=tuple(sorted(after.items())))
     pods = kube.list(PODS, target.namespace).derive(readable)

@@ -8,6 +8,7 @@ from irkit.actions.kube.fields import Field, clash, label
 from irkit.actions.kube.isolate_pod.deny import denied_by
 from irkit.actions.kube.isolate_pod.facts import Facts
 from irkit.actions.kube.isolate_pod.probed import ProbeSeen
+from irkit.actions.kube.isolate_pod.second import second_ways, unseen_ways
 from irkit.actions.kube.labelling import held_elsewhere
 from irkit.actions.kube.lives import endangered
 from irkit.actions.kube.netpol import Opening, in_words
@@ -62,12 +63,12 @@ def verdict(facts: Facts) -> Verdict:
         return Verdict.leaky(f"connections came through: {'; '.join(probe.open[:_SHOWN])}")
     if facts.engine.enforces == "no" and not (probe and probe.tried):
         return Verdict.leaky(f"nothing enforces the policy: {facts.engine}")
-    left, gaps = _left(facts), _gaps(facts, probe)
-    if left and not gaps and not set(left) & set(facts.openings):
+    left, second, gaps = _left(facts), second_ways(facts), _gaps(facts, probe)
+    if left and not gaps and not second and not set(left) & set(facts.openings):
         why = "every connection that was tried is refused, but pods that share VPC CNI's state on the node keep it open"
         return Verdict.unproven(f"{why}: {'; '.join(in_words(left))}; replace them from a new ReplicaSet")
-    if left:
-        return Verdict.leaky("; ".join(in_words(left)))
+    if left or second:
+        return Verdict.leaky("; ".join((*in_words(left), *second)))
     if facts.engine.enforces == "no" and probe is not None:
         return Verdict.unproven(f"refused when it was tried, but nothing enforces the policy now: {facts.engine}")
     again = in_words(facts.sharing.open_far[:1])
@@ -104,7 +105,7 @@ def _gaps(facts: Facts, probe: ProbeSeen | None) -> list[str]:
         gaps.append(f"no connection {' and '.join(missing)} the pod was tried")
     if probe.established == "unknown":
         gaps.append("new connections are refused; what became of those that were open was not seen")
-    return gaps
+    return [*gaps, *unseen_ways(facts)]
 
 
 def impact(facts: Facts) -> tuple[Impact, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from irkit.actions.kube.pods import IpFamily
 from irkit.actions.kube.proofs import cut_base, judge, kept_reports, probe_base
 from irkit.errors import JournalError, Malformed
 from irkit.model.ports import EvidenceReader
@@ -17,7 +18,7 @@ class ProbeSeen:
 
     `refused` of `tried` new connections did not come through, `open` names those that did; `ingress` and `egress` say
     which directions were tried; `established` what became of connections that were open before. `doubts` say why a
-    direction that was tried says nothing.
+    direction that was tried says nothing. `closed_out` are the address families in which a connection out was refused.
     """
 
     refused: int
@@ -27,6 +28,7 @@ class ProbeSeen:
     egress: bool = False
     established: Literal["cut", "unknown"] = "unknown"
     doubts: tuple[str, ...] = ()
+    closed_out: tuple[IpFamily, ...] = ()
 
 
 def probed(evidence: EvidenceReader, pod: PodRef, now: str) -> ProbeSeen | None:
@@ -48,6 +50,7 @@ def probed(evidence: EvidenceReader, pod: PodRef, now: str) -> ProbeSeen | None:
         egress=seen.out.direction != "unknown",
         established=_established(seen.established, left),
         doubts=tuple(way.why for way in (seen.into, seen.out) if way.direction == "unknown"),
+        closed_out=seen.out.families,
     )
 
 

@@ -13,14 +13,14 @@ from pydantic import Field
 
 from irkit.actions.api import ActionSpec, Defaults
 from irkit.actions.kube.about import AboutPod
-from irkit.actions.kube.engines import STANDING_READS
 from irkit.actions.kube.objects import absent, access
+from irkit.actions.kube.probe_pod.controls import OPTIONAL, READS
 from irkit.actions.kube.probe_pod.facts import Facts, destinations, observe, place
 from irkit.actions.kube.proofs import EGRESS, INGRESS, Direction, judge
 from irkit.actions.kube.tools import Image, NamespaceName, clear_away, end_tools, keep_report, run_tool, tidy
 from irkit.model.base import Model
 from irkit.model.effects import Access, KubeCall, Mark
-from irkit.model.kube import NETWORK_POLICIES, PODS, SERVICES
+from irkit.model.kube import PODS, SERVICES
 from irkit.model.plans import Change, Impact, Originals, Plan, Receipts, Refuse, Settled, Verdict, Wait
 from irkit.model.ports import Reader
 from irkit.model.refs import PodRef
@@ -66,18 +66,13 @@ class ProbePod(AboutPod, Defaults):
         purpose="probe",
         params=Params,
         outputs=Outputs,
-        reads=(
-            *access(PODS, "get", "list"),
-            *access(NETWORK_POLICIES, "list"),
-            *access(SERVICES, "get"),
-            *STANDING_READS,
-        ),
+        reads=READS,
         writes=(
             *access(PODS, "create", "delete"),
             Access(plane="evidence", group="", resource="artefacts", verb="create"),
         ),
         wide=access(SERVICES, "get"),
-        optional=(*access(SERVICES, "get"), *STANDING_READS),  # the API server's own Service is one more control
+        optional=OPTIONAL,
         risk="reversible",
         example="pod: ${inputs.pod}\nimage: registry.example/irkit-tools:1",
     )

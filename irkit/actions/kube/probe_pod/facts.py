@@ -3,38 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from irkit.actions.kube.engines import standing
 from irkit.actions.kube.netpol import Policy
 from irkit.actions.kube.objects import NAME_LIMIT, Presence, find
-from irkit.actions.kube.pods import endpoints, is_ip, join, may_forge, port_of, ready, serving
+from irkit.actions.kube.pods import IpFamily, addresses, endpoints, families, may_forge, port_of, serving
+from irkit.actions.kube.probe_pod.controls import controls
 from irkit.actions.kube.proofs import EGRESS, INGRESS, Report, circumstances, kept_reports, probe_base, report_bytes
 from irkit.actions.kube.tools import TOOL_LABEL, Place, Run, find_runs
-from irkit.errors import Denied
 from irkit.model.base import Json
 from irkit.model.doc import Doc
 from irkit.model.effects import Mark
-from irkit.model.kube import CASE_LABEL, MARK_LABEL, NETWORK_POLICIES, PODS, SERVICES
-from irkit.model.ports import KubeReader, Reader, Spooled
+from irkit.model.kube import CASE_LABEL, MARK_LABEL, NETWORK_POLICIES, PODS
+from irkit.model.ports import Reader, Spooled
 
 if TYPE_CHECKING:
     from irkit.actions.kube.probe_pod import Params
-
-_CONTROLS = 5
-"""More siblings prove nothing more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
     """`targets` are the pod's own addresses with ports, `controls` those of others that should answer.
 
-    `serving` are the targets whose port the kubelet has found answering by a readiness probe. `forgeable`: the
-    pod's own processes could fake what is seen from inside its network. `free`: no policy governs what the probing pod
-    sends. `report` is the latest, kept at `key`; where `again` is set another try is wanted, to be kept at `key`.
-    `held` is the other case that holds the pod.
+    `families` are those of the pod's addresses. `serving` are the targets whose port the kubelet has found answering
+    by a readiness probe. `forgeable`: the pod's own processes could fake what is seen from inside its network. `free`:
+    no policy governs what the probing pod sends. `report` is the latest, kept at `key`; where `again` is set another
+    try is wanted, to be kept at `key`. `held` is the other case that holds the pod.
     """
 
     presence: Presence
@@ -45,6 +41,7 @@ class Facts:
     runs: Mapping[str, Run] = field(default_factory=dict)
     targets: tuple[str, ...] = ()
     controls: tuple[str, ...] = ()
+    families: tuple[IpFamily, ...] = ()
     serving: tuple[str, ...] = ()
     node: str = ""
     host_network: bool = False
@@ -90,7 +87,8 @@ def observe(p: Params, mark: Mark, reader: Reader) -> Facts:
         again,
         runs,
         targets=targets,
-        controls=_controls(kube, p, targets),
+        controls=controls(kube, p, doc, targets),
+        families=families(addresses(doc)),
         serving=tuple(one for one in targets if port_of(one) in answering),
         node=doc.text("spec", "nodeName", default="", limit=NAME_LIMIT),
         host_network=doc.flag("spec", "hostNetwork", default=False),
@@ -116,6 +114,7 @@ def _governs_tools(doc: Doc) -> bool:
 def _with_report(facts: Facts, p: Params, mark: Mark, reader: Reader) -> Facts:
     told: dict[str, Json] = {
         "controls": list(facts.controls),
+        "families": list(facts.families),
         "forgeable": facts.forgeable,
         "free": facts.free,
         **_asked(p),
@@ -126,20 +125,3 @@ def _with_report(facts: Facts, p: Params, mark: Mark, reader: Reader) -> Facts:
     about = {"cluster": p.pod.cluster.id, "case": mark.case, "pod": p.pod.path, "uid": p.pod.uid}
     data = report_bytes(about, told, said, {purpose: run.uid for purpose, run in facts.runs.items()})
     return replace(facts, spooled=reader.spool(f"probe-{mark.short}", [data]))
-
-
-def _controls(kube: KubeReader, p: Params, targets: tuple[str, ...]) -> tuple[str, ...]:
-    """Siblings on the pod's own ports, and the API server's Service: any pod may call that."""
-    ports, service = {port_of(one) for one in targets}, None
-    found: list[str] = []
-    for ref in p.controls[:_CONTROLS]:
-        presence, doc = find(kube, PODS, ref)
-        if presence != "here" or doc is None or CASE_LABEL in doc.labels("metadata", "labels") or not ready(doc):
-            continue
-        found += [one for one in endpoints(doc, ports) if port_of(one) in ports]
-    with suppress(Denied):
-        service = kube.get(SERVICES, "kubernetes", "default")
-    if service is not None:
-        ip = service.text("spec", "clusterIP", default="", limit=64)
-        found += [join(ip, port.integer("port")) for port in service.each("spec", "ports") if is_ip(ip)]
-    return tuple(sorted(set(found)))

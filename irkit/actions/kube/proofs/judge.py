@@ -1,6 +1,7 @@
 """What a probe's results mean. Pure, and shared with whoever reads a kept report.
 
 Refused and silent look alike where nobody listens: an address that does not answer counts only beside one that does.
+Each address family is tried by itself: an engine may police one and not the other.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from irkit.actions.kube.pods import IpFamily, families, family_of, port_of
 from irkit.actions.kube.proofs.report import Report
 from irkit.model.base import Json
 from irkit.model.plans import Verdict
@@ -18,13 +20,17 @@ Direction = Literal["closed", "open", "unknown"]
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One direction: `refused` of `tried` new connections failed where something would have answered."""
+    """One direction: `refused` of `tried` new connections failed where something would have answered.
+
+    `families` are those of the connections that were refused.
+    """
 
     direction: Direction
     why: str
     tried: int = 0
     refused: int = 0
     passed: tuple[str, ...] = ()
+    families: tuple[IpFamily, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +61,8 @@ def judge(report: Report) -> Judged:
 def _ingress(report: Report) -> Way:
     ends = report.ends.get(INGRESS, {})
     targets = [one for one in _texts(report.facts.get("targets")) if one in ends]
-    controls = [one for one in _texts(report.facts.get("controls")) if ends.get(one) == "open"]
+    beside = [one for one in _texts(report.facts.get("controls")) if family_of(one) in families(targets)]
+    controls = [one for one in beside if ends.get(one) == "open"]
     passed = [one for one in targets if ends[one] == "open"]
     if passed:
         return Way("open", f"another pod could connect to {', '.join(passed)}", len(targets), 0, tuple(passed))
@@ -65,15 +72,15 @@ def _ingress(report: Report) -> Way:
         return Way("unknown", "ingress was not tried: the pod declares no TCP port")
     if not controls:
         return Way("unknown", "ingress: the probing pod reached nothing at all, so its silence says nothing")
-    answering = {one.rpartition(":")[2] for one in controls}
-    tried = {one.rpartition(":")[2] for one in _texts(report.facts.get("controls")) if one in ends}
+    answering = {(family_of(one), port_of(one)) for one in controls}
+    tried = {(family_of(one), port_of(one)) for one in beside if one in ends}
     serving, free = set(_texts(report.facts.get("serving"))), bool(report.facts.get("free"))
 
     def counts(target: str) -> bool:
         """Beside an answer on the same port, or where nothing but the target's own side can have kept it silent."""
-        port = target.rpartition(":")[2]
-        if port in tried:
-            return port in answering
+        like = (family_of(target), port_of(target))
+        if like in tried:
+            return like in answering
         return free and (ends[target] == "timeout" or target in serving)
 
     meant = [one for one in targets if ends[one] in {"refused", "timeout"} and counts(one)]
@@ -81,8 +88,11 @@ def _ingress(report: Report) -> Way:
         return Way(
             "unknown", f"ingress: {', '.join(targets)} did not answer, but nothing beside it shows that it would"
         )
+    silent = sorted({*families(targets)} - {*families(meant)})
+    if silent:
+        return Way("unknown", f"ingress over {silent[0]}: nothing beside the pod shows that it would answer")
     why = f"{len(meant)} of {len(targets)} new connections in were refused or dropped"
-    return Way("closed", why, len(targets), len(meant))
+    return Way("closed", why, len(targets), len(meant), families=families(meant))
 
 
 def _egress(report: Report) -> Way:
@@ -101,8 +111,11 @@ def _egress(report: Report) -> Way:
         return Way("unknown", "egress: nothing that was tried answers other pods either")
     if report.facts.get("forgeable"):
         return Way("unknown", "egress: the pod's processes may administer its network, and could fake what was seen")
+    silent = sorted({*_texts(report.facts.get("families"))} - {*families(meant)})
+    if silent:
+        return Way("unknown", f"egress over {silent[0]}: nothing that was tried answers other pods either")
     why = f"{len(meant)} of {len(meant)} new connections out were refused or dropped"
-    return Way("closed", why, len(meant), len(meant))
+    return Way("closed", why, len(meant), len(meant), families=families(meant))
 
 
 def _texts(value: Json) -> list[str]:
