@@ -12,9 +12,9 @@ from pydantic import Field
 from irkit.actions.api import ActionSpec, Defaults
 from irkit.actions.kube.about import AboutPod
 from irkit.actions.kube.cut_connections.facts import CUT, Facts, clean, observe
+from irkit.actions.kube.engines import STANDING_READS
 from irkit.actions.kube.objects import absent, access
 from irkit.actions.kube.proofs import Report
-from irkit.actions.kube.engines import STANDING_READS
 from irkit.actions.kube.tools import (
     Image,
     NamespaceName,
@@ -66,9 +66,9 @@ class CutConnections(AboutPod, Defaults):
             *access(PODS, "create", "delete"),
             Access(plane="evidence", group="", resource="artefacts", verb="create"),
         ),
+        optional=STANDING_READS,
         risk="disruptive",
         example="pod: ${inputs.pod}\nimage: registry.example/irkit-tools:1",
-        optional=STANDING_READS,
     )
 
     def observe(self, p: Params, mark: Mark, reader: Reader) -> Facts:
