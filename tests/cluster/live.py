@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -238,6 +239,18 @@ class Cluster:
 
     def exists(self, kind: str, name: str, namespace: str | None = None) -> bool:
         return self.api.raw("GET", path_of(kind, namespace, name))[0] == 200
+
+    def kubectl(self, *words: str, stdin: str = "", status: int = 0) -> str:
+        """Kubernetes's own client, as the admin: what it says. The same release as the API server.
+
+        Raises:
+            AssertionError: it ended with another status; the message is what it said.
+            NoCluster: this is a cluster of the user's.
+        """
+        command = [str(self.own.bin / "kubectl"), f"--kubeconfig={self.kubeconfig}", f"--context={self.context}"]
+        done = subprocess.run([*command, *words], input=stdin, capture_output=True, text=True, timeout=60, check=False)
+        assert status == done.returncode, done.stdout + done.stderr
+        return done.stdout + done.stderr
 
     # -- time --------------------------------------------------------------------------------------------------------
 

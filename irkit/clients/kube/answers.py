@@ -29,7 +29,7 @@ from irkit.errors import (
     Unsupported,
 )
 from irkit.model.doc import Doc
-from irkit.model.effects import Resource
+from irkit.model.effects import Access, Resource
 from irkit.model.times import stamp
 
 MAX_MESSAGE = 500
@@ -246,8 +246,9 @@ def _words(kind: type[ClientError], status: int) -> str:
 def _hint(kind: type[ClientError], asked: Asked) -> str:
     if kind is Denied:
         where = f" in namespace {asked.namespace}" if asked.namespace else ""
-        sub = f"/{asked.subresource}" if asked.subresource else ""
-        return f"grant {asked.verb} {asked.resource}{sub}{where} to this identity, or use another"
+        plural = "/".join(filter(None, (asked.resource.plural, asked.subresource)))  # as rules of RBAC write it
+        access = Access(group=asked.resource.group, resource=plural, verb=asked.verb)
+        return f"grant {access}{where} to this identity, or use another"
     return "log in again" if kind is CredentialsExpired else ""
 
 
