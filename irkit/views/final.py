@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 
 from irkit.app.undo import PARTLY
 from irkit.model import records as r
+from irkit.views.advice import advice_lines, advise
 from irkit.views.casefile import CaseFile, RunView, StepView
 from irkit.views.figures import plural, size
 from irkit.views.marks import SIGNS, word
-from irkit.views.naming import step_words
+from irkit.views.naming import crowd_words, step_words
 from irkit.views.outcome import Lead, lead
 from irkit.views.terminal import Line, Span, commands, field, hanging, pad
 
@@ -26,13 +28,15 @@ def final_screen(  # noqa: PLR0913 -- what the screen depends on, all by keyword
     first = lead(view)
     lead_in = hanging(f"{first.words}  ", _counts(view))
     lines: list[Line] = [[""], [Span(f"{first.words}  ", first.level), *lead_in[0][1:]], *lead_in[1:]]
-    shown = _reasons(view, first)
-    for step in shown:
+    if following:
+        lines.extend(advice_lines(advise(case, view, first, irkit)))
+    for crowd in crowds(_reasons(view, first)):
+        step = crowd[0]
         sign, style = SIGNS[step.status]
         text = step.why or word(step.status)
         if step.status in {"leaky", "failed", "refused", "skipped", "unproven"}:
             text = f"{step.status}: {text}"
-        name, about = step_words(view.run, step.key)
+        name, about = crowd_words(view.run, [one.key for one in crowd])
         lines.extend(hanging(f"  {sign} {pad(name, _NAME)} ", about + text, style=style if style == "bad" else ""))
         if step.state.hint:
             lines.extend(hanging(" " * (_NAME + 5), f"→ {step.state.hint}"))
@@ -59,6 +63,16 @@ def _reasons(view: RunView, first: Lead) -> list[StepView]:
     found = [step for step in first.reasons if step.status not in quiet]
     found.extend(step for step in view.steps if step not in found and step.status not in quiet)
     return found
+
+
+def crowds(steps: Iterable[StepView]) -> list[list[StepView]]:
+    """The steps in order; children of one step that ended alike, for the same reason, together."""
+    found: dict[tuple[str, ...], list[StepView]] = {}
+    for step in steps:
+        name, child, _ = step.key.partition("[")
+        alone = step.key if not child or step.state.drift else ""
+        found.setdefault((name, alone, step.status, step.why, step.state.hint), []).append(step)
+    return list(found.values())
 
 
 def _drift(step: StepView) -> list[Line]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from irkit.journal.state import CaseState, RunState
 from irkit.model.base import Json
 
 _SHORT = 8
+SHOWN = 3
+"""So many children of a crowd are named."""
 
 
 def target_words(state: CaseState, key: str) -> str:
@@ -22,6 +24,22 @@ def step_words(run: RunState | None, key: str) -> tuple[str, str]:
         return key, ""
     where = f"{item['namespace']}/" if item.get("namespace") else ""
     return key.partition("[")[0], f"{where}{item['name']}: "
+
+
+def crowd_words(run: RunState | None, keys: Sequence[str]) -> tuple[str, str]:
+    """The same of several children of one step: `12 pods of shop: web-1, web-2, web-3, +9: `."""
+    if len(keys) == 1:
+        return step_words(run, keys[0])
+    named = [step_words(run, key)[1].removesuffix(": ") for key in keys]
+    items = [run.items.get(key) if run is not None else None for key in keys]
+    kinds = {str(item.get("kind", "")).lower() for item in items if isinstance(item, dict)}
+    kind = kinds.pop() if len(kinds) == 1 else ""
+    spaces = {name.rpartition("/")[0] for name in named}
+    space = spaces.pop() if len(spaces) == 1 else ""
+    shown = [name.rpartition("/")[2] if space else name for name in named[:SHOWN]]
+    rest = f", +{len(keys) - SHOWN}" if len(keys) > SHOWN else ""
+    where = f" of {space}" if space else ""
+    return keys[0].partition("[")[0], f"{len(keys)} {kind or 'target'}s{where}: {', '.join(shown)}{rest}: "
 
 
 def key_words(key: str, known: dict[str, str]) -> str:
