@@ -25,7 +25,10 @@ from irkit.model.refs import TargetRef
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What somebody wants run. `target` is resolved: it carries the uid of the living object."""
+    """What somebody wants run. `target` is resolved: it carries the uid of the living object.
+
+    `beside` are the same in further clusters, one each: the playbook's steps run there too, in the same run.
+    """
 
     target: TargetRef
     playbook: bytes
@@ -34,6 +37,7 @@ class Ask:
     asked: str
     finding: Finding | None = None
     raw: bytes | None = None
+    beside: tuple[TargetRef, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

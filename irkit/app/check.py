@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
+from irkit.app.clients import Clients
 from irkit.app.newcomers import Newcomer, newcomers
 from irkit.app.runs import App
 from irkit.app.undo import PARTLY
@@ -60,10 +62,11 @@ class Checkup:
 class CheckReader:
     """One snapshot for the whole look. Nothing is kept of what an action spools."""
 
-    def __init__(self, app: App, case: str, crowd: int) -> None:
+    def __init__(self, app: App, case: str, crowd: int, pins: Mapping[str, str] = MappingProxyType({})) -> None:
         self._app = app
         self._case = case
         self._crowd = crowd
+        self._clients = Clients(lambda cluster: app.kube(cluster, case), pins)
         self._guard = threading.Lock()
         self._snapshots: dict[str, KubeReader] = {}
 
@@ -71,11 +74,9 @@ class CheckReader:
         """The Kubernetes plane; the user agent carries the case, as in its runs."""
         from irkit.clients.snapshot import SnapshotReader  # noqa: PLC0415 -- with the clients, when needed
 
+        inner = self._clients.get(cluster).reader
         with self._guard:
-            if cluster.id not in self._snapshots:
-                inner = self._app.kube(cluster, self._case).reader
-                self._snapshots[cluster.id] = SnapshotReader(inner, self._crowd)
-            return self._snapshots[cluster.id]
+            return self._snapshots.setdefault(cluster.id, SnapshotReader(inner, self._crowd))
 
     @property
     def evidence(self) -> EvidenceReader:
@@ -112,7 +113,7 @@ def check(app: App, case: str) -> Checkup:
         return Checkup(case, app.parts.clock(), ())
     _same(app, state)
     kept, never, undone = _steps(app, state)
-    reader = CheckReader(app, case, crowd(one.unit for one in kept))
+    reader = CheckReader(app, case, crowd(one.unit for one in kept), state.pins)
     with ThreadPoolExecutor(WORKERS, thread_name_prefix="irkit") as pool:
         seen = list(pool.map(lambda one: look(one.task, reader, app.limits), kept))
     steps = [_judged(one, found) for one, found in zip(kept, seen, strict=True)]

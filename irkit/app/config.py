@@ -18,6 +18,7 @@ from irkit.errors import ConfigError, Refused, UsageError
 
 if TYPE_CHECKING:
     from irkit.app.runs import App
+    from irkit.clients.kube.budget import Budget
     from irkit.model.ports import Kube
     from irkit.model.refs import ClusterRef
 
@@ -28,12 +29,17 @@ MAX_TARGETS = 10
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """How a cluster is reached. `uid` pins what it really is: the uid of its kube-system namespace."""
+    """How a cluster is reached. `uid` pins what it really is: the uid of its kube-system namespace.
+
+    `connections` and `requests_per_second` are all that it is asked at a time; 0 is irkit's default, and no limit.
+    """
 
     id: str
     kubeconfig: str = ""  # "" is the default: KUBECONFIG, then ~/.kube/config
     context: str = ""
     uid: str = ""
+    connections: int = 0
+    requests_per_second: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,10 +208,10 @@ def _operator(values: dict[str, Any], flags: Flags, env: Mapping[str, str], orig
     raise AssertionError  # login is never empty
 
 
-def _cluster(value: dict[str, str], base: Path) -> Cluster:
+def _cluster(value: dict[str, Any], base: Path) -> Cluster:
     kubeconfig = value.get("kubeconfig", "")
     where = str((base / Path(kubeconfig).expanduser()).absolute()) if kubeconfig else ""
-    return Cluster(value["id"], where, value.get("context", ""), value.get("uid", ""))
+    return Cluster(**{**value, "kubeconfig": where})
 
 
 def _chosen(clusters: tuple[Cluster, ...], flags: Flags, origins: dict[str, str]) -> tuple[tuple[Cluster, ...], str]:
@@ -257,13 +263,18 @@ def build_app(settings: Settings) -> App:
     from irkit.app.runs import App, Parts  # noqa: PLC0415 -- start-up time of what needs no run
     from irkit.engine.guard import Limits  # noqa: PLC0415 -- as above
 
+    budgets: dict[str, Budget] = {}  # one a cluster, for all its clients together
+
     def connected(cluster: ClusterRef, user_agent: str) -> Kube:
-        from irkit.clients.kube.client import connect  # noqa: PLC0415 -- the SDK is only loaded to connect
+        from irkit.clients.kube.budget import CONNECTIONS, Budget  # noqa: PLC0415 -- the SDK is only loaded to connect
+        from irkit.clients.kube.client import connect  # noqa: PLC0415 -- as above
 
         known = settings.cluster(cluster.id)
+        made = Budget(known.connections or CONNECTIONS, known.requests_per_second)
+        budget = budgets.setdefault(known.id, made)
         path = Path(known.kubeconfig) if known.kubeconfig else None
         try:
-            return connect(cluster, path, known.context or None, user_agent=user_agent)
+            return connect(cluster, path, known.context or None, user_agent=user_agent, budget=budget)
         except ConfigError as error:
             if known.id != f"context:{known.context}":
                 raise

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from irkit.app.clusters import checked
 from irkit.app.preflight import permissions
 from irkit.app.runs import App, Ask
 from irkit.app.standing import Standing, standing
@@ -25,8 +26,7 @@ from irkit.model.plans import Change, Impact, Refuse, Settled, Verdict
 from irkit.model.playbooks import Expr, Playbook, Step
 from irkit.model.ports import Artefact, EvidenceReader, KubeReader, Spooled
 from irkit.model.refs import ClusterRef
-from irkit.playbook import load_playbook
-from irkit.playbook.bindings import Missing, check_inputs, expand
+from irkit.playbook.bindings import Missing, expand
 from irkit.playbook.conditions import holds
 
 PLACEHOLDER = "IR-00000000-plan"
@@ -143,8 +143,7 @@ class _NoEvidence:
 
 def preview(app: App, ask: Ask) -> Preview:
     """Look at every step once. Raises PlaybookError, UsageError (inputs), ClientError where nothing can be read."""
-    playbook = load_playbook(ask.playbook, ask.playbook_name, app.parts.catalog)
-    inputs = check_inputs(playbook, ask.inputs)
+    playbook, inputs = checked(ask, app.parts.catalog)
     found = app.cases.find(ask.target)
     case = found.case if found and (app.cases.folder(found.case) / "journal.jsonl").exists() else ""
     state = app.cases.load(case) if case else CaseState(case=PLACEHOLDER)
@@ -167,7 +166,7 @@ def preview(app: App, ask: Ask) -> Preview:
         refused = any(one.kind == "refused" for one in planned)
         if step.on_failure == "stop" and (before or refused):
             stopped[step.id] = "is refused" if refused else "is skipped"
-    allowed = permissions(app.kube(ask.target.cluster), playbook, app.parts.catalog, ask.target)
+    allowed = permissions(app.kube(ask.target.cluster), playbook, app.parts.catalog, ask.target, inputs)
     templates: list[Json] = [_promise(effect) for step in steps for effect in step.effects]
     whole = digest({"playbook": hashlib.sha256(ask.playbook).hexdigest(), "inputs": inputs, "calls": templates})
     seen = standing(reader.kube(ask.target.cluster), ask.target)

@@ -14,8 +14,9 @@ from irkit.actions.catalog import Catalog
 from irkit.app import clock as clocks
 from irkit.app.asks import Ask, Heard, Parts, Ticket, next_run, under_way, undo_under_way
 from irkit.app.cases import Allocation, Cases
+from irkit.app.clusters import Spanning, look_around
 from irkit.app.custody import open_unless_taken
-from irkit.app.preflight import joins, look_before, permissions
+from irkit.app.preflight import permissions
 from irkit.app.resolve import resolve_target
 from irkit.app.undo import undo_playbook
 from irkit.app.waiting import WATCH, Patience
@@ -37,13 +38,11 @@ from irkit.errors import (
 from irkit.journal.state import CaseState, RunState
 from irkit.journal.store import FileJournal, Tail
 from irkit.model import records as r
-from irkit.model.base import Json, canonical
+from irkit.model.base import canonical
 from irkit.model.effects import Store
 from irkit.model.playbooks import Playbook
 from irkit.model.ports import Kube, World
 from irkit.model.refs import ClusterRef, TargetRef
-from irkit.playbook import load_playbook
-from irkit.playbook.bindings import check_inputs
 
 __all__ = ["App", "Ask", "Heard", "Parts", "Ticket"]
 
@@ -63,6 +62,7 @@ class App:
         self.limits = limits or Limits()
         self.lab = lab
         self._kubes: dict[tuple[str, str], Kube] = {}
+        self._pins: dict[str, dict[str, str]] = {}  # what the further clusters of a case must be
 
     # -- reaching the world ------------------------------------------------------------------------
 
@@ -78,7 +78,7 @@ class App:
 
     def world(self, case: str) -> World:
         """What a run of this case may touch. The user agent carries the case, so audit logs confirm the journal."""
-        return LiveWorld(self.cases.folder(case), self.parts.connect, user_agent(case))
+        return LiveWorld(self.cases.folder(case), self.parts.connect, user_agent(case), self._pins.get(case, {}))
 
     # -- opening -----------------------------------------------------------------------------------
 
@@ -91,22 +91,16 @@ class App:
             Refused: another cluster than the case's; or (`preflight`) one that would not allow what must not fail.
             JournalError: the case cannot be written.
         """
-        playbook = load_playbook(ask.playbook, ask.playbook_name, self.parts.catalog)
-        inputs = check_inputs(playbook, ask.inputs)
-        check = preflight and not joins(self.cases, ask, playbook, inputs)
-        kube = self.kube(ask.target.cluster)
-        cluster_uid, found = look_before(kube, playbook, self.parts.catalog, ask, check=check)
+        asked, found = look_around(self.kube, self.cases, self.parts.catalog, ask, preflight=preflight)
         while True:
-            ticket = self._open_in(self.cases.allocate(ask.target, ask.asked), ask, playbook, inputs, cluster_uid)
+            ticket = self._open_in(self.cases.allocate(ask.target, ask.asked), asked)
             if ticket is not None:
                 return replace(ticket, preflight=found)
 
-    def _open_in(
-        self, allocation: Allocation, ask: Ask, playbook: Playbook, inputs: dict[str, Json], cluster_uid: str
-    ) -> Ticket | None:
+    def _open_in(self, allocation: Allocation, asked: Spanning) -> Ticket | None:
         """Open the run in this case; None where somebody closed the case in between."""
-        case = allocation.case
-        with self._writing(case, lambda state: under_way(state, playbook, inputs, ask.asked)) as opened:
+        case, ask, playbook = allocation.case, asked.ask, asked.playbook
+        with self._writing(case, lambda state: under_way(state, playbook, asked.inputs, ask.asked)) as opened:
             if isinstance(opened, RunState):
                 return Ticket(case, opened.id, joined=True, asked=ask.asked)
             journal, state = opened
@@ -116,21 +110,21 @@ class App:
             if not state.case:
                 bodies.append(
                     r.CaseOpened(
-                        case=case, cluster=ask.target.cluster, cluster_uid=cluster_uid, target=ask.target,
+                        case=case, cluster=ask.target.cluster, cluster_uid=asked.uid, target=ask.target,
                         generation=allocation.generation, who=self.who, tool=__version__, lab=self.lab,
                     )
                 )  # fmt: skip
-            elif state.cluster_uid != cluster_uid:
-                msg = f"{ask.target.cluster} is now another cluster than the one that {case} is about"
+            elif changed := asked.changed(state):
+                msg = f"{changed} is now another cluster than the one that {case} is about"
                 raise Refused(msg, hint=f"close the case first: irkit close {case} --why '...'")
             bodies.extend(self._join_finding(case, state, ask))
             run = next_run(state)
             bodies.append(
                 r.RunOpened(
                     run=run, mode="apply", name=playbook.name, playbook=journal.put_blob(ask.playbook),
-                    checked=journal.put_blob(canonical(playbook.dump())), inputs=inputs,
+                    checked=journal.put_blob(canonical(playbook.dump())), inputs=asked.inputs,
                     actions=_versions(playbook, self.parts.catalog), who=self._identified(ask.target.cluster, case),
-                    tool=__version__, asked=ask.asked,
+                    tool=__version__, asked=ask.asked, clusters=asked.beside,
                 )
             )  # fmt: skip
             journal.append(bodies)
@@ -274,6 +268,8 @@ class App:
         return self.who.model_copy(update={"kubernetes": self.kube(cluster, case).whoami()})
 
     def _same_cluster(self, state: CaseState) -> None:
+        """The case's own cluster must be what it was; the others are looked at when they are first asked for."""
+        self._pins[state.case] = state.pins
         assert state.cluster is not None  # noqa: S101 -- every case opens with its cluster
         if self.lab != state.lab:
             world = "the lab" if state.lab else "a real cluster"

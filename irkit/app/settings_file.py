@@ -52,7 +52,14 @@ def _cluster_id(value: Any) -> str:  # noqa: ANN401 -- as above
     return ""
 
 
-_CLUSTER: dict[str, Check] = {"id": _cluster_id, "kubeconfig": _text, "context": _text, "uid": _uid}
+def _connections(value: Any) -> str:  # noqa: ANN401 -- as above
+    return "" if type(value) is int and 1 <= value <= 256 else "an integer from 1 to 256"  # noqa: PLR2004 -- said
+
+
+_CLUSTER: dict[str, Check] = {
+    "id": _cluster_id, "kubeconfig": _text, "context": _text, "uid": _uid, "connections": _connections,
+    "requests_per_second": _count,
+}  # fmt: skip
 _SECTIONS: dict[str, dict[str, Check]] = {
     "protected": {"namespaces": _names, "nodes": _names},
     "limits": {"max_targets": _count},

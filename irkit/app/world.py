@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from irkit import __version__
+from irkit.app.clients import Clients
 from irkit.model.ports import EvidenceReader, Kube, KubeReader, Spooled
 from irkit.model.refs import ClusterRef
 
@@ -20,24 +22,23 @@ def user_agent(case: str = "") -> str:
 
 
 class LiveWorld:
-    """Implements the `World` port over the real clients. Connections are made when first needed."""
+    """Implements the `World` port over the real clients. Connections are made when first needed.
 
-    def __init__(self, case_folder: Path, connect: Connect, user_agent: str) -> None:
+    `pins` has what further clusters must be (`clients.Clients`).
+    """
+
+    def __init__(
+        self, case_folder: Path, connect: Connect, user_agent: str, pins: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         from irkit.clients.objects import DirectoryEvidence, Spool  # noqa: PLC0415 -- start-up time of `plan`
 
         self.evidence = DirectoryEvidence(case_folder / "artefacts")
         self.spool = Spool(case_folder / "spool")
-        self._connect = connect
-        self._user_agent = user_agent
-        self._kubes: dict[str, Kube] = {}
-        self._guard = threading.Lock()
+        self._clients = Clients(lambda cluster: connect(cluster, user_agent), pins)
 
     def kube(self, cluster: ClusterRef) -> Kube:
         """The cluster's API; one pool a cluster."""
-        with self._guard:
-            if cluster.id not in self._kubes:
-                self._kubes[cluster.id] = self._connect(cluster, self._user_agent)
-            return self._kubes[cluster.id]
+        return self._clients.get(cluster)
 
     def reader(self, crowd: int) -> LiveReader:
         """A fresh snapshot."""
@@ -62,11 +63,9 @@ class LiveReader:
         """The Kubernetes plane, as of this wave."""
         from irkit.clients.snapshot import SnapshotReader  # noqa: PLC0415 -- start-up time of `plan`
 
+        inner = self._world.kube(cluster).reader  # not in the guard: a cluster that hangs holds up only its own
         with self._guard:
-            if cluster.id not in self._snapshots:
-                inner = self._world.kube(cluster).reader
-                self._snapshots[cluster.id] = SnapshotReader(inner, self._crowd)
-            return self._snapshots[cluster.id]
+            return self._snapshots.setdefault(cluster.id, SnapshotReader(inner, self._crowd))
 
     def spool(self, name: str, chunks: Iterable[bytes]) -> Spooled:
         """Keep bytes for the turn's `Store` effect."""

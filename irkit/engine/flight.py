@@ -17,13 +17,15 @@ T = TypeVar("T")
 
 
 class Flight:
-    """What is in flight, in a bounded number of threads. As a context, it ends its threads.
+    """What is in flight, in a bounded number of threads a cluster. As a context, it ends its threads.
 
+    Each cluster has threads of its own: one that hangs would soon have all of them, and the others none.
     Results come through a queue: asking 500 futures which of them ended costs more than most of their work.
     """
 
     def __init__(self, workers: int) -> None:
-        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="irkit")
+        self._workers = workers
+        self._pools: dict[str, ThreadPoolExecutor] = {}
         self._landed: SimpleQueue[Future[Result]] = SimpleQueue()
         self._jobs: dict[Future[Result], Job] = {}
         self._given_up = False
@@ -38,7 +40,7 @@ class Flight:
 
     def submit(self, job: Job, work: Callable[[], Result]) -> None:
         """Begin a job's work as soon as a thread is free."""
-        future = self._pool.submit(work)
+        future = self._pool(job.task.mark.within).submit(work)
         self._jobs[future] = job
         future.add_done_callback(self._landed.put)
 
@@ -67,10 +69,16 @@ class Flight:
 
     def each(self, works: list[Callable[[], T]]) -> list[T]:
         """Do all of these and wait for them, beside what is in flight. In their order."""
-        return list(self._pool.map(lambda work: work(), works))
+        return list(self._pool("").map(lambda work: work(), works))
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, _type: type[BaseException] | None, _e: BaseException | None, _tb: TracebackType | None) -> None:
-        self._pool.shutdown(wait=not self._given_up)
+        for pool in self._pools.values():
+            pool.shutdown(wait=not self._given_up)
+
+    def _pool(self, cluster: str) -> ThreadPoolExecutor:
+        if cluster not in self._pools:  # threads are made when there is work for them
+            self._pools[cluster] = ThreadPoolExecutor(self._workers, thread_name_prefix="irkit")
+        return self._pools[cluster]

@@ -15,7 +15,7 @@ from irkit.model import records as r
 from irkit.model.base import Json
 from irkit.model.findings import Finding
 from irkit.model.plans import Receipts
-from irkit.model.refs import ClusterRef, Target
+from irkit.model.refs import ClusterRef, Reached, Target
 
 __all__ = ["CaseState", "EffectState", "Kept", "RunState", "StepState", "effect_key"]
 
@@ -27,6 +27,7 @@ class CaseState:
     case: str = ""
     cluster: ClusterRef | None = None
     cluster_uid: str = ""
+    clusters: dict[str, Reached] = field(default_factory=dict)  # beside its own, by id
     target: Target | None = None
     who: r.Who | None = None
     lab: bool = False
@@ -65,6 +66,11 @@ class CaseState:
         """Runs that have not ended, oldest first."""
         return [run for run in self.runs.values() if not run.outcome]
 
+    @property
+    def pins(self) -> dict[str, str]:
+        """What the clusters beside the case's own must be: the uids of their kube-system, where they said them."""
+        return {cluster: reached.uid for cluster, reached in self.clusters.items()}
+
     def generation(self, mark: str) -> int:
         """How many times this mark's work was undone."""
         return self.generations.get(mark, 0)
@@ -101,6 +107,9 @@ def _run_opened(state: CaseState, body: r.RunOpened, record: r.Record) -> None:
         inputs=body.inputs, who=body.who, opened=record.time, asked=body.asked, undoes=body.undoes,
         actions=body.actions,
     )  # fmt: skip
+    for cluster, reached in body.clusters.items():
+        if reached.uid or cluster not in state.clusters:  # the first that answered is the one that is meant
+            state.clusters[cluster] = known if (known := state.clusters.get(cluster)) and known.uid else reached
 
 
 def _run_resumed(state: CaseState, body: r.RunResumed, _: r.Record) -> None:

@@ -16,7 +16,7 @@ from irkit.model.effects import EffectName, Mark, Sha256
 from irkit.model.findings import Finding
 from irkit.model.plans import Drift, Impact, Original, Verdict
 from irkit.model.playbooks import StepId
-from irkit.model.refs import ClusterRef, Target
+from irkit.model.refs import ClusterRef, Reached, Target
 
 CaseId = Annotated[str, StringConstraints(pattern=r"^IR-[0-9]{8}-[a-z2-9]{4}$")]
 RunId = Annotated[str, StringConstraints(pattern=r"^r[0-9]{1,4}$")]
@@ -84,6 +84,7 @@ class RunOpened(Body):
     tool: str
     asked: Time  # when the command was started: "contained in" counts from here
     undoes: tuple[RunId, ...] = ()
+    clusters: dict[str, Reached] = Field(default_factory=dict)  # beside the case's own, by id
 
 
 class RunResumed(Body):
@@ -137,10 +138,7 @@ class Touch(Model):
 
 
 class StepPlanned(Body):
-    """An action answered `Change`: what it wants, why, and who else feels it.
-
-    `touches` names the (target, field) pairs that this change sets, with the value that it sets.
-    """
+    """An action answered `Change`: what it wants, why, who else feels it, and the fields that it sets to what."""
 
     kind: ClassVar[str] = "step.planned"
     run: RunId

@@ -83,6 +83,16 @@ class ClusterRef(Model):
         return self.id
 
 
+class Reached(Model):
+    """What a cluster beside the case's own really is: the uid of its kube-system, and who irkit is there.
+
+    Both are empty while it has not answered.
+    """
+
+    uid: str = ""
+    kubernetes: str = ""
+
+
 class _InCluster(Model):
     """Something with an identity in one cluster. `uid` is empty until it was looked up."""
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 from irkit.model.base import Json
 from irkit.model.playbooks import When
@@ -30,6 +30,7 @@ VERDICTS = ("proven", "leaky", "unproven", "refused", "failed", "skipped")
 Path = tuple[str, ...]
 LITERAL = re.compile(r""""(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'""")
 _CHAIN = re.compile(r"(?<![\w.])[A-Za-z_]\w*(?:\s*\.\s*[A-Za-z_]\w*)*", re.ASCII)
+_PLAIN = re.compile(r"\s*(!?)\s*([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+)\s*(?:([!=]=)\s*null\s*)?", re.ASCII)
 _CALL = re.compile(r"\.\s*(\w+)\s*\(", re.ASCII)
 
 
@@ -84,6 +85,33 @@ def used(text: str, known: Mapping[str, Path]) -> tuple[Path, ...]:
     return tuple(found)
 
 
+def rename(text: str, names: Mapping[str, str]) -> str:
+    """The expression with these names in place of others; each by its longest beginning, as CEL resolves names."""
+    found, end = "", 0
+    for chain in _CHAIN.finditer(code(text)):
+        parts = re.sub(r"\s+", "", chain[0]).split(".")
+        counts = range(len(parts), 0, -1)
+        count = next((count for count in counts if ".".join(parts[:count]) in names), 0)
+        if count:
+            found += text[end : chain.start()] + ".".join((names[".".join(parts[:count])], *parts[count:]))
+            end = chain.end()
+    return found + text[end:]
+
+
+def plain(text: str) -> tuple[str, Literal["there", "empty", "true", "false"]] | None:
+    """The name that a condition asks about and nothing else: whether it is there, is empty, is true or is false.
+
+    Most conditions do, and for them nobody waits for the library: loading it costs more than reading a playbook.
+    """
+    found = _PLAIN.fullmatch(text)
+    if found is None:
+        return None
+    negated, name, compared = found.groups()
+    if compared:
+        return None if negated else (name, "there" if compared == "!=" else "empty")
+    return name, "false" if negated else "true"
+
+
 def holds(
     when: When, inputs: Mapping[str, Json], outputs: Mapping[str, Json], verdicts: Mapping[str, Json]
 ) -> bool | Missing:
@@ -106,6 +134,13 @@ def holds(
         if not _comparable(value):
             return Missing(f"{variable(path)} holds a character that no condition can compare")
         bound[variable(path)] = value
+    asked = plain(when.text)
+    if asked is not None and asked[0] in bound:
+        name, what = asked
+        if what in {"there", "empty"}:
+            return (bound[name] is None) == (what == "empty")
+        if isinstance(bound[name], bool):
+            return bool(bound[name]) == (what == "true")
     try:
         found = _program(when.text, when.names).eval(data=bound)
     except RuntimeError as error:  # a pass over too many items

@@ -26,6 +26,10 @@ def rows(settings: Settings) -> list[tuple[str, Json, str]]:
         parts.append(f"kubeconfig {one.kubeconfig}" if one.kubeconfig else "default kubeconfig")
         if one.uid:
             parts.append(f"pinned to {one.uid}")
+        if one.connections:
+            parts.append(f"{one.connections} requests at a time")
+        if one.requests_per_second:
+            parts.append(f"{one.requests_per_second} requests a second")
         if one.id == settings.chosen:
             parts.append("chosen")
         found.append(("cluster", ", ".join(parts), origin.get("clusters", "")))

@@ -10,16 +10,16 @@ CLUSTER = "arn:aws:eks:eu-west-1:111122223333:cluster/lab"
 CANARY = "canary-5e1f2a"
 
 
-def shop(replicas: int = 3) -> Seed:
+def shop(replicas: int = 3, cluster: str = CLUSTER, seed: int = 1) -> Seed:
     return build(
         parse(
             {
                 "apiVersion": "irkit.dev/v1alpha1",
                 "kind": "Scenario",
                 "metadata": {"name": "shop", "title": "A web shop"},
-                "seed": 1,
+                "seed": seed,
                 "world": {
-                    "cluster": CLUSTER,
+                    "cluster": cluster,
                     "nodes": [{"nodegroup": "ng-1", "count": 2}],
                     "namespaces": {
                         "shop": {

@@ -7,6 +7,7 @@ connections: its models cost four times as much (docs/adr/0005-raw-json-over-url
     login        a context becomes an address, TLS settings and an Authorization header
     plugin       runs an exec credential plugin
     wire         sends one request, once, and says whether it may have been received
+    budget       how much one cluster is asked at a time
     session      adds credentials; logs in again after a 401
     answers      an HTTP answer becomes a checked object or an error (pure)
     lists        pages of objects, or of their metadata alone (pure)
@@ -16,7 +17,8 @@ connections: its models cost four times as much (docs/adr/0005-raw-json-over-url
 
 from __future__ import annotations
 
+from irkit.clients.kube.budget import Budget
 from irkit.clients.kube.client import KubeClient, connect
 from irkit.clients.kube.wire import Answer, Pool, Request, Transport
 
-__all__ = ["Answer", "KubeClient", "Pool", "Request", "Transport", "connect"]
+__all__ = ["Answer", "Budget", "KubeClient", "Pool", "Request", "Transport", "connect"]

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from irkit.clients.kube import writes
+from irkit.clients.kube.budget import CONNECTIONS, Budget
 from irkit.clients.kube.kubeconfig import find_context
 from irkit.clients.kube.login import Login
 from irkit.clients.kube.reads import MAX_BYTES, Reads
@@ -76,7 +77,8 @@ def connect(  # noqa: PLR0913 -- each is a setting of its own, by keyword
     context: str | None,
     *,
     user_agent: str,
-    pool_size: int = 64,
+    pool_size: int = CONNECTIONS,
+    budget: Budget | None = None,
     read_seconds: float = 30.0,
     max_bytes: int = MAX_BYTES,
     allow_insecure: bool = False,
@@ -92,6 +94,7 @@ def connect(  # noqa: PLR0913 -- each is a setting of its own, by keyword
         context: its name; None where the cluster is `context:NAME`. The current context is never used.
         user_agent: seen in the API's audit log.
         pool_size: most connections at a time; further threads wait for one.
+        budget: what this cluster may be asked at a time, in place of a pool size; clients that share one share it.
         read_seconds: time limit of one read with its retries.
         max_bytes: largest answer to a read.
         allow_insecure: accept `insecure-skip-tls-verify` and plain http to other machines.
@@ -105,8 +108,12 @@ def connect(  # noqa: PLR0913 -- each is a setting of its own, by keyword
     named_by_cluster = "" if cluster.arn else cluster.name
     found = find_context(context or named_by_cluster, kubeconfig)
 
-    def pool(login: Login) -> Pool:
-        return Pool(login, pool_size)
+    allowed = budget or Budget(pool_size)
 
-    session = Session(found, transport or pool, user_agent=user_agent, allow_insecure=allow_insecure, trace=trace)
+    def pool(login: Login) -> Pool:
+        return Pool(login, allowed.connections)
+
+    session = Session(
+        found, transport or pool, user_agent=user_agent, budget=allowed, allow_insecure=allow_insecure, trace=trace
+    )
     return KubeClient(cluster, session, Reads(session, seconds=read_seconds, max_bytes=max_bytes, sleep=sleep))

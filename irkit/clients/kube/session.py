@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+from irkit.clients.kube.budget import Budget
 from irkit.clients.kube.kubeconfig import Context
 from irkit.clients.kube.login import Login, log_in, utc_now
 from irkit.clients.kube.wire import Answer, Request, Transport
@@ -34,18 +35,20 @@ TransportFactory = Callable[[Login], Transport]
 class Session:
     """One context's credentials and connections. Logs in at the first request; safe for threads."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- each is a setting of its own, by keyword
         self,
         context: Context,
         transport: TransportFactory,
         *,
         user_agent: str,
+        budget: Budget | None = None,
         allow_insecure: bool = False,
         trace: Tracer | None = None,
     ) -> None:
         self.user_agent = user_agent
         self._context = context
         self._make = transport
+        self._budget = budget or Budget()
         self._allow_insecure = allow_insecure
         self._trace = trace
         self._guard = threading.Lock()
@@ -64,6 +67,7 @@ class Session:
         Raises:
             ConfigError: the context cannot be used.
             CredentialsExpired: its credential plugin gave none.
+            Throttled: the cluster's budget had no room in the request's time; nothing was sent.
             Unreachable, InDoubt, BadResponse: as `Transport.send`.
         """
         login, transport = self._current()
@@ -105,7 +109,8 @@ class Session:
         begun = time.monotonic()
         outcome, audit = "", ""
         try:
-            answer = transport.send(replace(request, headers=headers))
+            with self._budget.spend(request.seconds) as left:
+                answer = transport.send(replace(request, headers=headers, seconds=max(left, 0.001)))
             outcome, audit = str(answer.status), answer.headers.get("audit-id", "")
         except IrkitError as error:
             outcome = type(error).__name__

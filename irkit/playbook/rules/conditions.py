@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args, get_origin
 
 from irkit.model.playbooks import Step, When
 from irkit.playbook.bindings import KINDS
-from irkit.playbook.conditions import LITERAL, VERDICTS, Path, chains, code, objection, used, variable
+from irkit.playbook.conditions import LITERAL, VERDICTS, Path, chains, code, objection, plain, used, variable
 from irkit.playbook.diagnostics import Place, suggest
 from irkit.playbook.rules.kinds import Kind, fields, item, many, members, present
 from irkit.playbook.rules.subject import Subject
@@ -87,6 +87,8 @@ def _parts(name: Name) -> Iterator[Name]:
 
 def _compiled(subject: Subject, step: Step, text: str, known: Mapping[str, Name]) -> Iterator[Wrong]:
     """Let CEL check it. Its first complaint is reported; the rest follow from that too often."""
+    if _right_by_itself(text, known):
+        return
     from cel_expr_python import cel  # noqa: PLC0415 -- only playbooks with a condition need it
 
     place = subject.place(step).parts["when"]
@@ -103,6 +105,15 @@ def _compiled(subject: Subject, step: Step, text: str, known: Mapping[str, Name]
         words = ((cel.Type.STRING, "text"), (cel.Type.INT, "a number"), (cel.Type.DYN, "a value of any type"))
         shown = next((word for kind, word in words if kind == given), "something else")
         yield place.at, f"`when` wants true or false, this is {shown}", "compare it: == something"
+
+
+def _right_by_itself(text: str, known: Mapping[str, Name]) -> bool:
+    """Whether it asks about one value of the right type: then there is nothing that CEL would say."""
+    asked = plain(text)
+    one = known.get(asked[0]) if asked is not None else None
+    if asked is None or one is None:
+        return False
+    return NoneType in members(one.kind) if asked[1] in {"there", "empty"} else one.kind is bool
 
 
 def _type(kind: Kind) -> Any:  # noqa: ANN401 -- the library's own class

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from irkit.model.playbooks import When
 from irkit.playbook.bindings import Missing
-from irkit.playbook.conditions import MAX_LENGTH, VERDICTS, holds, objection, variable
+from irkit.playbook.conditions import MAX_LENGTH, VERDICTS, holds, objection, plain, variable
 from tests.unit.playbook.sample import HEAD, book, check, found, load, messages, pod
 
 INPUTS = HEAD.replace(
@@ -261,6 +261,62 @@ def test_variables_and_verdicts_are_what_the_docs_say() -> None:
     assert variable(("steps", "mark-node", "outputs", "x")) == "steps.mark_node.outputs.x"
     assert VERDICTS == ("proven", "leaky", "unproven", "refused", "failed", "skipped")
     assert objection("inputs.flag") == ("", "")
+
+
+CHECKED = (
+    "inputs.flag",
+    "inputs.count",
+    "inputs.why",
+    "inputs.other",
+    "inputs.pod",
+    "steps.scope.outputs.node",
+    "steps.scope.verdict",
+    "steps.scope",
+    "inputs.x",
+)
+
+
+@pytest.mark.parametrize("form", ["{}", "!{}", "{} != null", "{}==null", " ! {} ", "{} != null ", "!{} == null"])
+@pytest.mark.parametrize("name", CHECKED)
+def test_what_is_answered_without_the_library_is_linted_as_the_library_does(
+    name: str, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    condition = form.format(name)
+    quick = messages(text(repr(condition)))
+    for module in ("irkit.playbook.conditions", "irkit.playbook.rules.conditions"):
+        monkeypatch.setattr(f"{module}.plain", lambda _text: None)
+    assert quick == messages(text(repr(condition)))
+
+
+@pytest.mark.parametrize("form", ["{}", "!{}", "{} != null", "{} == null"])
+@given(
+    value=st.none()
+    | st.booleans()
+    | st.integers(-5, 5)
+    | st.text(max_size=4)
+    | st.lists(st.text(max_size=2), max_size=2)
+    | st.dictionaries(st.text(max_size=2), st.text(max_size=2), max_size=2)
+)
+def test_what_is_answered_without_the_library_is_what_the_library_answers(form: str, value: Any) -> None:
+    quick = holds(When(text=form.format("inputs.x"), names=(("inputs", "x"),)), {"x": value}, {}, {})
+    whole = holds(When(text=form.format("inputs.x") + " && true", names=(("inputs", "x"),)), {"x": value}, {}, {})
+    assert isinstance(quick, Missing) == isinstance(whole, Missing)
+    assert isinstance(quick, Missing) or quick == whole
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "inputs.flag && inputs.flag",
+        "size(inputs.why) > 1",
+        "inputs.flag == true",
+        "inputs",
+        "null != inputs.why",
+        "inputs.why != nullx",
+    ],
+)
+def test_anything_else_is_the_librarys(condition: str) -> None:
+    assert plain(condition) is None
 
 
 def test_nobody_without_a_condition_pays_for_the_library() -> None:
