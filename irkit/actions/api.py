@@ -24,7 +24,8 @@ class ActionSpec:
 
     `destroys` and `captures` name the parameter whose target loses its volatile evidence here, or has it
     kept here. `wide` are those of the reads and writes that go beyond the target's namespace; `optional` those that it
-    does without where they are denied. `settle` is how many seconds the observed system may lag behind an effect.
+    does without where they are denied; `there` those that are in the namespace that the parameter `namespace` names,
+    where it names one. `settle` is how many seconds the observed system may lag behind an effect.
     `no_undo` says why there is no undo ("" where there is one); `undo_after` names actions that are undone before this
     one is, whichever was done first.
     """
@@ -39,6 +40,7 @@ class ActionSpec:
     writes: tuple[Access, ...] = ()
     wide: tuple[Access, ...] = ()
     optional: tuple[Access, ...] = ()
+    there: tuple[Access, ...] = ()
     risk: Risk
     settle: int = 0
     no_undo: str = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from irkit.actions.catalog import Catalog
@@ -20,9 +21,14 @@ def namespace_of(target: TargetRef) -> str:
     return target.name if isinstance(target, NamespaceRef) else str(getattr(target, "namespace", ""))
 
 
-def permissions(kube: Kube, playbook: Playbook, catalog: Catalog, target: TargetRef) -> Preflight:
-    """What the API would not allow of all that the playbook and its undo need, in the target's namespace."""
-    return review(kube.reader, needs(grants([playbook], catalog), namespace_of(target)))
+def permissions(
+    kube: Kube, playbook: Playbook, catalog: Catalog, target: TargetRef, inputs: Mapping[str, Json] | None = None
+) -> Preflight:
+    """What the API would not allow of all that the playbook and its undo need.
+
+    It is asked for in the target's namespace, and in that of tool pods where these inputs name another.
+    """
+    return review(kube.reader, needs(grants([playbook], catalog, inputs), namespace_of(target)))
 
 
 def joins(cases: Cases, ask: Ask, playbook: Playbook, inputs: dict[str, Json]) -> bool:
@@ -47,7 +53,7 @@ def look_before(
     if not check:
         return kube.identity(), None
     with ThreadPoolExecutor(1, thread_name_prefix="irkit-preflight") as pool:
-        asked = pool.submit(permissions, kube, playbook, catalog, ask.target)
+        asked = pool.submit(permissions, kube, playbook, catalog, ask.target, ask.inputs)
         try:
             uid = kube.identity()
         except Denied:

@@ -21,11 +21,12 @@ def register(app: typer.Typer) -> None:
     app.command()(permissions)
 
 
-def permissions(
+def permissions(  # noqa: PLR0913, PLR0917 -- an option each
     context: typer.Context,
     playbooks: Annotated[list[str], typer.Argument(help="Names or files.", metavar="PLAYBOOK...")],
     form: Annotated[str, typer.Option("--format", help="text, or rbac: YAML for kubectl apply.")] = "text",
     namespace: Annotated[str, typer.Option(help="Narrow to targets in this namespace.")] = "",
+    tools_namespace: Annotated[str, typer.Option(help="Where tool pods run, if not beside the target.")] = "",
     subject: Annotated[str, typer.Option(help=f"Who gets them: {_KINDS}.")] = "group:irkit-responders",
 ) -> int:
     """What these playbooks and their undo need of the Kubernetes API, no more. Asks no cluster."""
@@ -46,7 +47,7 @@ def permissions(
         raise UsageError(msg, did="nothing was written", hint="irkit permissions compromised-pod --format rbac")
     known = Catalog.builtin()
     books = [load_playbook(*shipped.load(one), known) for one in dict.fromkeys(playbooks)]
-    found = grants(books, known)
+    found = grants(books, known, {"tools_namespace": tools} if (tools := _namespace(tools_namespace)) else None)
     names = ", ".join(book.name for book in books)
     if form == "rbac":
         single = f"irkit-{books[0].name}" if len(books) == 1 else "irkit-responder"

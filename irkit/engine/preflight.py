@@ -5,15 +5,17 @@ Actions declare what they read and write, and the engine refuses the rest at run
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from irkit.actions.catalog import Catalog
 from irkit.errors import ClientError, Refused
+from irkit.model.base import Json
 from irkit.model.effects import Access
 from irkit.model.kube import EXTENSIONS, NAMESPACES, NODES, PODS, RESOURCES, SERVICE_ACCOUNTS
-from irkit.model.playbooks import InputType, Playbook
+from irkit.model.playbooks import Expr, InputType, Playbook, Step
 from irkit.model.ports import KubeReader
 
 WAVE = 32
@@ -25,13 +27,17 @@ _LOOKED_UP: dict[InputType, tuple[str, str]] = {
     "namespace": ("", NAMESPACES.plural),
     "serviceaccount": ("", SERVICE_ACCOUNTS.plural),
 }
+_INPUT = 2
+"""Parts of `${inputs.NAME}`."""
 ITSELF = "irkit itself"
 """Needs what no step declares: to resolve the target, and to tell the cluster from others."""
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """One permission of a playbook. `everywhere`: in no namespace, or in all; otherwise in the target's.
+    """One permission of a playbook.
+
+    `everywhere`: in no namespace, or in all; otherwise in `namespace`, where "" is the target's.
 
     Steps that read the target's namespace and steps that read all of them have a grant each: where only the
     first is allowed, only the others fail.
@@ -44,6 +50,7 @@ class Grant:
     name: str = ""
     steps: tuple[str, ...] = ()
     optional: bool = False
+    namespace: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,43 +92,70 @@ class Preflight:
         raise Refused(msg, hint=hint)
 
 
-def grants(playbooks: Iterable[Playbook], catalog: Catalog) -> tuple[Grant, ...]:
-    """Everything that these playbooks and their undo need of the Kubernetes API, sorted; each once."""
-    who: dict[tuple[Access, bool, str], dict[str, bool]] = {}
-    for access, everywhere, name, step, optional in _all(playbooks, catalog):
-        steps = who.setdefault((access, everywhere, name), {})
+def grants(
+    playbooks: Iterable[Playbook], catalog: Catalog, inputs: Mapping[str, Json] | None = None
+) -> tuple[Grant, ...]:
+    """Everything that these playbooks and their undo need of the Kubernetes API, sorted; each once.
+
+    Of `inputs` only those matter that name a namespace of tool pods; the others' defaults are taken.
+    """
+    who: dict[_Wanted, dict[str, bool]] = {}
+    for wanted, step, optional in _all(playbooks, catalog, inputs or {}):
+        steps = who.setdefault(wanted, {})
         steps[step] = steps.get(step, True) and optional
-    for access, everywhere, name in [one for one in who if one[2]]:
-        if (access, everywhere, "") in who:  # every object's right is this one's too
-            who[access, everywhere, ""] |= who.pop((access, everywhere, name))
+    for wanted in [one for one in who if one.name]:
+        if (every := wanted._replace(name="")) in who:  # every object's right is this one's too
+            who[every] |= who.pop(wanted)
     found = [
-        Grant(access, everywhere, name, tuple(steps), all(steps.values()))
-        for (access, everywhere, name), steps in who.items()
+        Grant(one.access, one.everywhere, one.name, tuple(steps), all(steps.values()), one.namespace)
+        for one, steps in who.items()
     ]
     return tuple(sorted(found, key=_order))
 
 
-def _order(one: Grant) -> tuple[str, str, str, str, bool]:
-    return (one.access.group, one.access.resource, one.access.verb, one.name, not one.everywhere)
+class _Wanted(NamedTuple):
+    access: Access
+    everywhere: bool
+    name: str = ""
+    namespace: str = ""
 
 
-def _all(playbooks: Iterable[Playbook], catalog: Catalog) -> Iterator[tuple[Access, bool, str, str, bool]]:
+def _order(one: Grant) -> tuple[str, str, str, str, bool, str]:
+    return (one.access.group, one.access.resource, one.access.verb, one.name, not one.everywhere, one.namespace)
+
+
+def _all(
+    playbooks: Iterable[Playbook], catalog: Catalog, inputs: Mapping[str, Json]
+) -> Iterator[tuple[_Wanted, str, bool]]:
     for playbook in playbooks:
-        yield Access(group="", resource=NAMESPACES.plural, verb="get"), True, "kube-system", ITSELF, False
+        yield _Wanted(Access(group="", resource=NAMESPACES.plural, verb="get"), True, "kube-system"), ITSELF, False
         for one in playbook.inputs:
             if one.type in _LOOKED_UP:
                 group, plural = _LOOKED_UP[one.type]
                 access = Access(group=group, resource=plural, verb="get")
-                yield access, (group, plural) in _CLUSTER_WIDE, "", ITSELF, False
+                yield _Wanted(access, (group, plural) in _CLUSTER_WIDE), ITSELF, False
         for step in playbook.steps:
             action = catalog.get(step.uses)
             if action is None:
                 continue  # the run refuses it by name
-            spec = action.spec
+            spec, there = action.spec, _there(playbook, step, inputs)
             for access in (*spec.reads, *spec.writes):
                 if access.plane == "kube":
                     everywhere = access in spec.wide or (access.group, _plural(access)) in _CLUSTER_WIDE
-                    yield access, everywhere, "", step.id, step.on_failure == "continue" or access in spec.optional
+                    namespace = there if access in spec.there and not everywhere else ""
+                    optional = step.on_failure == "continue" or access in spec.optional
+                    yield _Wanted(access, everywhere, namespace=namespace), step.id, optional
+
+
+def _there(playbook: Playbook, step: Step, inputs: Mapping[str, Json]) -> str:
+    """The namespace that a step's parameter of this name says; "" where it says none, or only the run can tell."""
+    value = step.arguments.get("namespace")
+    if isinstance(value, Expr):
+        if value.expr[0] != "inputs" or len(value.expr) != _INPUT:
+            return ""
+        known = {one.name: one.default for one in playbook.inputs} | dict(inputs)
+        value = known.get(value.expr[1])
+    return value if isinstance(value, str) else ""
 
 
 def _plural(access: Access) -> str:
@@ -130,7 +164,7 @@ def _plural(access: Access) -> str:
 
 def needs(wanted: Iterable[Grant], namespace: str) -> tuple[Need, ...]:
     """The grants as they are asked for a target in this namespace; with "", a target in none."""
-    return tuple(Need(one, "" if one.everywhere else namespace) for one in wanted)
+    return tuple(Need(one, "" if one.everywhere else one.namespace or namespace) for one in wanted)
 
 
 def review(reader: KubeReader, wanted: Iterable[Need]) -> Preflight:

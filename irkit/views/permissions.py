@@ -60,11 +60,14 @@ class Subject:
 
 def rbac_objects(found: Sequence[Grant], name: str, subject: Subject, namespace: str = "") -> list[dict[str, Json]]:
     """Roles and bindings. With a namespace only what cannot be narrowed to it is in a ClusterRole."""
-    wide = [(one.access, one.name) for one in found if one.everywhere or not namespace]
-    narrow = [pair for one in found if (pair := (one.access, one.name)) not in wide]
+    wide = [(one.access, one.name) for one in found if one.everywhere or not (one.namespace or namespace)]
+    narrow: dict[str, list[tuple[Access, str]]] = {}
+    for one in found:
+        if (pair := (one.access, one.name)) not in wide:
+            narrow.setdefault(one.namespace or namespace, []).append(pair)
     made = _pair("ClusterRole", {"name": name}, subject, [*_rules(wide), *_rules((one, "") for one in _REVIEWS)])
-    if narrow:
-        made += _pair("Role", {"name": name, "namespace": namespace}, subject, _rules(narrow))
+    for place, pairs in sorted(narrow.items()):
+        made += _pair("Role", {"name": name, "namespace": place}, subject, _rules(pairs))
     return made
 
 
@@ -122,11 +125,18 @@ def hazards(found: Iterable[Grant]) -> Iterator[tuple[Access, str]]:
             yield access, _HAZARDS[access]
 
 
+def _places(found: Iterable[Grant]) -> set[str]:
+    return {one.namespace for one in found} - {""}
+
+
 def permission_lines(found: Sequence[Grant], title: str) -> list[Line]:
     """The screen: a line per permission with the steps that need it."""
     lines: list[Line] = [[Span(title, "bold")], [""]]
-    for heading, everywhere in (("In the whole cluster", True), ("In the target's namespace", False)):
-        part = [one for one in found if one.everywhere == everywhere]
+    places = {"": "In the target's namespace"} | {name: f"In namespace {name}" for name in sorted(_places(found))}
+    parts = [("In the whole cluster", [one for one in found if one.everywhere])]
+    for place, heading in places.items():
+        parts.append((heading, [one for one in found if not one.everywhere and one.namespace == place]))
+    for heading, part in parts:
         if not part:
             continue
         lines.append([Span(heading, "head")])

@@ -232,3 +232,22 @@ def test_an_undo_that_wants_nothing_fails_its_cases(action: AnyAction) -> None:
 def test_an_action_that_does_nothing_keeps_none_of_its_outputs_either(action: AnyAction) -> None:
     if action.spec.outputs.model_fields:
         assert "settled" in {case.kind for case in failing(action, "plan", undo=False)}
+
+
+@each_action
+def test_what_an_action_creates_it_may_delete_again(action: AnyAction) -> None:
+    """An undo, and a clear-away after a crash, delete: preflight asks for what is declared and nothing else."""
+    kube = [one for one in action.spec.writes if one.plane == "kube" and "/" not in one.resource]
+    created, deleted = (
+        {(one.group, one.resource) for one in kube if one.verb == verb} for verb in ("create", "delete")
+    )
+
+    assert created - deleted == set()
+
+
+@each_action
+def test_what_may_be_in_another_namespace_is_declared_and_has_a_parameter_that_names_it(action: AnyAction) -> None:
+    spec = action.spec
+
+    assert set(spec.there) <= {*spec.reads, *spec.writes} - {*spec.wide}
+    assert not spec.there or "namespace" in spec.params.model_fields

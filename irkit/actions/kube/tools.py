@@ -15,10 +15,10 @@ from typing import Annotated, Literal
 
 from pydantic import StringConstraints
 
-from irkit.actions.kube.objects import NAME_LIMIT, UID_LIMIT
+from irkit.actions.kube.objects import NAME_LIMIT, UID_LIMIT, access
 from irkit.model.base import Json
 from irkit.model.doc import Doc
-from irkit.model.effects import KubeCall, Mark, Store
+from irkit.model.effects import Access, KubeCall, Mark, Store
 from irkit.model.kube import DOMAIN, MARK_LABEL, PODS
 from irkit.model.plans import Change, Plan, Receipts, Refuse, Settled, Verdict
 from irkit.model.ports import KubeReader, Spooled
@@ -40,6 +40,11 @@ Image = Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9][A-Za-z0-9._:/@-
 NamespaceName = Annotated[str, StringConstraints(pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)?$")]
 """Where tool pods run; "" is the target's own namespace."""
 
+TOOL_ACCESS = access(PODS, "list", "create", "delete")
+"""What tool pods need where they run: an undo lists and deletes those that a crash left behind."""
+TOOL_WRITES = (
+    *access(PODS, "create", "delete"), Access(plane="evidence", group="", resource="artefacts", verb="create"),
+)  # fmt: skip
 State = Literal["absent", "running", "done", "failed"]
 
 

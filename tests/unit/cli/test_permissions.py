@@ -36,6 +36,29 @@ def test_a_namespace_and_a_service_account(capsys: pytest.CaptureFixture[str]) -
     assert found["items"][3]["subjects"] == [{"kind": "ServiceAccount", "name": "responder", "namespace": "irkit"}]
 
 
+@pytest.mark.parametrize("more", [[], ["--namespace", "shop"]])
+def test_where_tool_pods_run_apart_their_permissions_are_a_role_there(
+    more: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["permissions", "compromised-serviceaccount", "--tools-namespace", "irkit-tools"]
+    assert run([*words, *more, "--format", "rbac", "--json"]) == 0
+
+    items = json.loads(capsys.readouterr().out)["items"]
+    roles = {one["metadata"].get("namespace", ""): one["rules"] for one in items if one["kind"].endswith("Role")}
+    assert set(roles) == {"", "irkit-tools"} | ({"shop"} if more else set())
+    verbs = ["list", "create", "delete"] if more else ["create", "delete"]  # to list pods is granted everywhere then
+    assert roles["irkit-tools"] == [{"apiGroups": [""], "resources": ["pods"], "verbs": verbs}]
+    elsewhere = [rule for place in roles if place != "irkit-tools" for rule in roles[place]]
+    assert not any("pods" in one["resources"] and "create" in one["verbs"] for one in elsewhere)
+
+    assert run(words) == 0
+    text = capsys.readouterr().out
+    assert [text.index(one) for one in ("the whole cluster", "the target's namespace", "In namespace irkit-tools")] == (
+        sorted(text.index(one) for one in ("the whole cluster", "the target's namespace", "In namespace irkit-tools"))
+    )
+    assert run([*words[:2], "--tools-namespace", "Not A Name"]) == 2
+
+
 def test_a_playbook_that_is_named_twice_counts_once_and_text_is_the_default(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["permissions", "compromised-pod", "compromised-pod"]) == 0
 

@@ -13,7 +13,7 @@ from irkit.engine.preflight import ITSELF, Grant, Need, Preflight, grants, needs
 from irkit.errors import Refused, Unreachable
 from irkit.model.effects import Access, Resource
 from irkit.model.kube import NAMESPACES, NODES, PODS
-from irkit.model.playbooks import Input, Playbook, Step
+from irkit.model.playbooks import Expr, Input, Playbook, Step
 from tests.support.memory import MemoryKube
 from tests.support.specs import spec
 
@@ -209,3 +209,62 @@ def test_the_shipped_actions_name_no_wildcard_and_say_wide_only_of_what_they_dec
         declared = {*action.spec.reads, *action.spec.writes}
         assert {*action.spec.wide} <= declared, action.spec.id
         assert not [one for one in declared if "*" in str(one)], action.spec.id
+
+
+# -- tool pods, which may run in another namespace ------------------------------------------------------------
+
+TOOLS = (access("list pods"), access("create pods"), access("delete pods"))
+
+
+def tool_books(value: Any, default: Any = "") -> tuple[Playbook, Catalog]:
+    probe = Inert("kube.probe", reads=(access("get pods"), TOOLS[0]), writes=TOOLS[1:], there=TOOLS)
+    label = Inert("kube.label", reads=(access("get pods"),), writes=(access("patch pods"),))
+    arguments = {"namespace": value}
+    steps = (step("label", "kube.label"), Step(id="probe", uses="kube.probe", arguments=arguments))
+    inputs = (Input(name="tools_namespace", type="text", default=default, required=False),)
+    return book(*steps, inputs=inputs), catalog(probe, label)
+
+
+def asked(playbook: Playbook, known: Catalog, **inputs: Any) -> list[str]:
+    return sorted(str(one) for one in needs(grants([playbook], known, inputs), "shop") if one.grant.steps != (ITSELF,))
+
+
+HERE = ["create pods in shop", "delete pods in shop", "get pods in shop", "list pods in shop", "patch pods in shop"]
+APART = ["create pods in irkit", "delete pods in irkit", "get pods in shop", "list pods in irkit", "patch pods in shop"]
+
+
+@pytest.mark.parametrize(
+    ("value", "default", "inputs", "wanted"),
+    [
+        (Expr(expr=("inputs", "tools_namespace")), "", {}, HERE),
+        (Expr(expr=("inputs", "tools_namespace")), "", {"tools_namespace": "irkit"}, APART),
+        (Expr(expr=("inputs", "tools_namespace")), "irkit", {}, APART),
+        (Expr(expr=("inputs", "tools_namespace")), "irkit", {"tools_namespace": ""}, HERE),
+        (Expr(expr=("steps", "scope", "namespace")), "", {}, HERE),  # only the run can tell
+        ("irkit", "", {}, APART),  # an undo has what was really used
+        ("", "", {}, HERE),
+    ],
+)
+def test_tool_pods_are_asked_for_where_they_run(value: Any, default: str, inputs: Any, wanted: list[str]) -> None:
+    assert asked(*tool_books(value, default), **inputs) == wanted
+
+
+def test_what_both_need_in_their_own_namespaces_is_asked_in_both() -> None:
+    playbook, known = tool_books("irkit")
+    lists = Inert("kube.lists", reads=(access("list pods"),))
+    both = playbook.model_copy(update={"steps": (*playbook.steps, step("lists", "kube.lists"))})
+    known = catalog(lists, *(known.need(one) for one in ("kube.probe", "kube.label")))
+
+    found = {str(one): one.grant.steps for one in needs(grants([both], known), "shop")}
+
+    assert (found["list pods in irkit"], found["list pods in shop"]) == (("probe",), ("lists",))
+
+
+@pytest.mark.parametrize("name", ["kube.probe_pod", "kube.cut_connections"])
+def test_an_undo_may_list_and_delete_the_tool_pods_that_a_crash_left_where_they_ran(name: str) -> None:
+    undo = book(Step(id="undo", uses=name, arguments={"pod": {}, "namespace": "irkit"}))
+
+    found = asked(undo, Catalog.builtin())
+
+    assert {"create pods in irkit", "delete pods in irkit", "list pods in irkit", "get pods in shop"} <= set(found)
+    assert {"create pods in shop", "delete pods in shop"}.isdisjoint(found)

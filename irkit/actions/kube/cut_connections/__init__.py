@@ -16,6 +16,8 @@ from irkit.actions.kube.engines import STANDING_READS
 from irkit.actions.kube.objects import absent, access
 from irkit.actions.kube.proofs import Report
 from irkit.actions.kube.tools import (
+    TOOL_ACCESS,
+    TOOL_WRITES,
     Image,
     NamespaceName,
     Place,
@@ -26,7 +28,7 @@ from irkit.actions.kube.tools import (
     tidy,
 )
 from irkit.model.base import Model
-from irkit.model.effects import Access, Mark
+from irkit.model.effects import Mark
 from irkit.model.kube import NETWORK_POLICIES, PODS
 from irkit.model.plans import Change, Impact, Originals, Plan, Receipts, Refuse, Settled, Verdict, Wait
 from irkit.model.ports import Reader
@@ -62,11 +64,9 @@ class CutConnections(AboutPod, Defaults):
         params=Params,
         outputs=Outputs,
         reads=(*access(PODS, "get", "list"), *access(NETWORK_POLICIES, "list"), *STANDING_READS),
-        writes=(
-            *access(PODS, "create", "delete"),
-            Access(plane="evidence", group="", resource="artefacts", verb="create"),
-        ),
+        writes=TOOL_WRITES,
         optional=STANDING_READS,
+        there=TOOL_ACCESS,
         risk="disruptive",
         example="pod: ${inputs.pod}\nimage: registry.example/irkit-tools:1",
     )

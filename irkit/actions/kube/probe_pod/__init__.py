@@ -17,10 +17,20 @@ from irkit.actions.kube.objects import absent, access
 from irkit.actions.kube.probe_pod.controls import OPTIONAL, READS
 from irkit.actions.kube.probe_pod.facts import Facts, destinations, observe, place
 from irkit.actions.kube.proofs import EGRESS, INGRESS, Direction, judge
-from irkit.actions.kube.tools import Image, NamespaceName, clear_away, end_tools, keep_report, run_tool, tidy
+from irkit.actions.kube.tools import (
+    TOOL_ACCESS,
+    TOOL_WRITES,
+    Image,
+    NamespaceName,
+    clear_away,
+    end_tools,
+    keep_report,
+    run_tool,
+    tidy,
+)
 from irkit.model.base import Model
-from irkit.model.effects import Access, KubeCall, Mark
-from irkit.model.kube import PODS, SERVICES
+from irkit.model.effects import KubeCall, Mark
+from irkit.model.kube import SERVICES
 from irkit.model.plans import Change, Impact, Originals, Plan, Receipts, Refuse, Settled, Verdict, Wait
 from irkit.model.ports import Reader
 from irkit.model.refs import PodRef
@@ -67,12 +77,10 @@ class ProbePod(AboutPod, Defaults):
         params=Params,
         outputs=Outputs,
         reads=READS,
-        writes=(
-            *access(PODS, "create", "delete"),
-            Access(plane="evidence", group="", resource="artefacts", verb="create"),
-        ),
+        writes=TOOL_WRITES,
         wide=access(SERVICES, "get"),
         optional=OPTIONAL,
+        there=TOOL_ACCESS,
         risk="reversible",
         example="pod: ${inputs.pod}\nimage: registry.example/irkit-tools:1",
     )
