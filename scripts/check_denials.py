@@ -1,11 +1,13 @@
 """Check the objects by which irkit denies against the engines' published CustomResourceDefinitions.
 
-    python -m scripts.check_denials
+    python -m scripts.check_denials                # Cilium's, and the storage of Calico's
+    kubectl get crd clusternetworkpolicies.networking.k8s.aws -o yaml > crd.yaml
+    python -m scripts.check_denials crd.yaml       # those of a cluster
 
-Needs `go`, which fetches the engines' modules into its own cache (Cilium's and Calico's: some 250 MB, once), and
+Without a file it needs `go`, which fetches the engines' modules into its own cache (some 250 MB, once); always
 jsonschema. Nothing of them is committed. Unknown fields count as errors, and each schema is shown to find one.
-Amazon's controller is no module that can be fetched: its ClusterNetworkPolicy follows the type in its repository
-(api/v1alpha1), and tests/unit/actions/test_engines.py holds what that type demands.
+Amazon's controller and Calico's API are no modules that can be fetched: what their published definitions say of the
+fields that irkit writes is held by tests/unit/actions/test_denial_schemas.py.
 """
 
 from __future__ import annotations
@@ -32,24 +34,35 @@ SCHEMAS = {
         "libcalico-go/config/crd/crd.projectcalico.org_globalnetworkpolicies.yaml",
     ),
 }
-"""Module and file by API group. Calico's API server (projectcalico.org/v3) takes the same fields as its storage."""
+"""Module and file by API group."""
 _MARK = Mark(within="context:check", case="IR-20261121-k7f2", action="kube.isolate_pod", scope="x", params="0" * 64)
 
 
-def main() -> int:
+def main(files: list[str]) -> int:
     """Print each object's faults; 1 where there is one."""
-    faults = 0
+    given = {group: (one, name) for name in files for group, one in read(Path(name)).items()}
+    wrong = 0
     for denial in DENIALS:
-        place = SCHEMAS.get(denial.resource.group)
-        if place is None:
+        group = denial.resource.group
+        if not files and group in SCHEMAS:
+            given[group] = (_definition(*SCHEMAS[group]), SCHEMAS[group][0])
+        if group not in given:
             print(f"not checked  {denial.resource}")
             continue
-        found = list(_faults(denial, _definition(*place)))
-        faults += len(found)
-        print(f"{'wrong' if found else 'right':<12} {denial.resource} by {place[0]}")
+        found = faults(denial, given[group][0])
+        wrong += len(found)
+        print(f"{'wrong' if found else 'right':<12} {denial.resource} by {given[group][1]}")
         for line in found:
             print(f"             {line}")
-    return 1 if faults else 0
+    return 1 if wrong else 0
+
+
+def read(file: Path) -> dict[str, dict[str, Any]]:
+    """The definitions of irkit's kinds in a YAML file, by API group: one, several documents, or a list."""
+    kinds = {(one.resource.group, one.resource.plural) for one in DENIALS}
+    found = [item for doc in yaml.safe_load_all(file.read_text()) if doc for item in doc.get("items", [doc])]
+    wanted = [one for one in found if (one["spec"].get("group"), one["spec"]["names"]["plural"]) in kinds]
+    return {one["spec"]["group"]: one for one in wanted}
 
 
 def _definition(module: str, path: str) -> dict[str, Any]:
@@ -58,7 +71,8 @@ def _definition(module: str, path: str) -> dict[str, Any]:
     return loaded
 
 
-def _faults(denial: Denial, definition: dict[str, Any]) -> list[str]:
+def faults(denial: Denial, definition: dict[str, Any]) -> list[str]:
+    """What of the object that irkit writes the definition does not take."""
     spec, resource = definition["spec"], denial.resource
     version = next(one for one in spec["versions"] if one["name"] == resource.version)
     found = [
@@ -94,4 +108,4 @@ def _closed(schema: Any) -> Any:  # noqa: ANN401 -- a schema of any shape
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
