@@ -5,6 +5,7 @@ from __future__ import annotations
 from irkit.actions.kube.engines import DENIALS, DETECT_READS, STANDING_READS, DenialSeen
 from irkit.actions.kube.engines.denials import ENGINES
 from irkit.actions.kube.isolate_pod.facts import Choice, Facts
+from irkit.actions.kube.isolate_pod.peers import PEER_READS
 from irkit.actions.kube.isolate_pod.policy import policy_name
 from irkit.actions.kube.objects import access
 from irkit.model.effects import KubeCall, Mark
@@ -18,10 +19,11 @@ _OPTIONAL_READS = tuple(
     )
 )
 _OPTIONAL_WRITES = tuple(one for denial in DENIALS for one in access(denial.resource, "create", "patch", "delete"))
-OPTIONAL = (*_OPTIONAL_READS, *_OPTIONAL_WRITES)
+OPTIONAL = (*_OPTIONAL_READS, *_OPTIONAL_WRITES, *PEER_READS)
 """Where these are denied, a NetworkPolicy isolates all the same."""
 READS = (
-    *access(PODS, "get", "list"), *access(NETWORK_POLICIES, "list"), *access(SERVICES, "list"), *_OPTIONAL_READS,
+    *access(PODS, "get", "list"), *access(NETWORK_POLICIES, "list"), *access(SERVICES, "list"), *PEER_READS,
+    *_OPTIONAL_READS,
 )  # fmt: skip
 WRITES = (*access(NETWORK_POLICIES, "create", "patch", "delete"), *access(PODS, "patch"), *_OPTIONAL_WRITES)
 _STANDS = ("ours", "changed")

@@ -12,6 +12,7 @@ from irkit.actions.kube.engines import DenialSeen, EngineSeen, Sharing, denials_
 from irkit.actions.kube.engines.denials import Family
 from irkit.actions.kube.fields import Fields, label, read_fields
 from irkit.actions.kube.isolate_pod.lists import marked_pods, policies, readable, selecting
+from irkit.actions.kube.isolate_pod.peers import peers
 from irkit.actions.kube.isolate_pod.policy import policy_name
 from irkit.actions.kube.isolate_pod.probed import ProbeSeen, probed
 from irkit.actions.kube.lives import Life, lives
@@ -130,17 +131,16 @@ def _probe(reader: Reader, pod: PodRef, mark: Mark, listing: Listing, labels: Ma
 def _open(
     kube: KubeReader, doc: Doc | None, after: Mapping[str, str], known: tuple[Policy, ...], engine: EngineSeen
 ) -> tuple[tuple[Opening, ...], Sharing]:
-    """The namespace's pods are listed where they are counted as peers, or share the target's state.
-
-    Peers of other namespaces are not counted: that may be a LIST of the whole cluster, and containment is waiting.
-    """
+    """The namespace's pods are listed where they are counted as peers, or share the target's state."""
     shares = engine.name == "vpc-cni"
     opens = any(one.selector.matches(after) and (one.rules("Ingress") or one.rules("Egress")) for one in known)
     if doc is None or not (shares or opens):
         return (), Sharing()
     target = replace(Pod.read(doc), labels=tuple(sorted(after.items())))
     pods = kube.list(PODS, target.namespace).derive(readable)
-    return openings(target, known, pods), sharing(target, pods, known) if shares else Sharing()
+    more, namespaces = peers(kube, target, known)
+    found = openings(target, known, (*pods, *more), namespaces)
+    return found, sharing(target, pods, known) if shares else Sharing()
 
 
 def _families(choice: Choice, engine: EngineSeen, *, is_open: bool) -> tuple[Family, ...]:
