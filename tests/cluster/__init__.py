@@ -16,6 +16,7 @@ and two nodes in seconds. Nothing is pulled from an image registry and no contai
     live       `Cluster`, what tests hold
     turns      tests that change the whole cluster wait for each other
     probe      a program that opens connections from inside a pod's network namespace
+    scenes     a shop, and irkit typed by a responder who holds what a playbook's generated RBAC gives
 
-What is about irkit itself does not belong here, except in test files.
+What is about irkit itself does not belong here, except in test files and scenes.
 """
