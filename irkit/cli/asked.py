@@ -6,7 +6,6 @@ from typing import Literal
 
 from irkit.app.clock import now
 from irkit.cli.context import Context
-from irkit.cli.undoing import standing
 from irkit.engine.inbox import Request, new_id
 from irkit.errors import Refused, UsageError
 from irkit.journal.state import CaseState, StepState
@@ -14,6 +13,7 @@ from irkit.views.casefile import CaseFile
 from irkit.views.figures import plural
 from irkit.views.plan import envelope_lines
 from irkit.views.terminal import Line, commands, field, hanging
+from irkit.views.undoing import standing
 
 Wants = Literal["approve", "deny", "abort", "note", "close"]
 _DONE = {

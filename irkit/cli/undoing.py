@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable
 
 from irkit.app.runs import App
 from irkit.errors import ClientError, Refused, UsageError
-from irkit.journal.state import effect_key
 from irkit.model.plans import Impact
 from irkit.views.casefile import CaseFile
-from irkit.views.figures import short
-from irkit.views.naming import target_words
-from irkit.views.progress import call_words
 from irkit.views.terminal import Line, field, hanging
+from irkit.views.undoing import base, irreversible, opened, standing, undoable
 
 
 def undo_lines(case: CaseFile, step: str = "", warned: Iterable[Impact] = ()) -> list[Line]:
@@ -22,9 +20,9 @@ def undo_lines(case: CaseFile, step: str = "", warned: Iterable[Impact] = ()) ->
     """
     state = case.state
     changes = standing(case, step)
-    if not changes:
-        msg = f"there is nothing to undo in {state.case}{f', step {step[:80]}' if step else ''}"
-        raise UsageError(msg, did="nothing was changed", hint=f"irkit status {state.case}")
+    can = {key for name, units in undoable(case).items() for key in (name, *(one.key for one in units))}
+    if not changes or (step and step not in can):
+        raise _nothing(case, step)
     lines: list[Line] = field("Undo", f"{state.case}{f', step {step}' if step else ''}", style="bold")
     lines.extend(field("Target", str(state.target)))
     for change in changes:
@@ -48,39 +46,24 @@ def looked(app: App, case: str, step: str = "") -> tuple[Impact, ...]:
         return ()
 
 
-def opened(case: CaseFile, step: str = "") -> list[str]:
-    """What the undo opens again, and what it cannot bring back: who says yes must have read it."""
-    state = case.state
-    found: dict[str, None] = {}
-    for run in state.runs.values():
-        for one in case.view(run).steps if run.mode == "apply" else ():
-            entry = one.state
-            if step not in {"", entry.key, entry.key.partition("[")[0]} or not entry.mark:
-                continue
-            action = case.catalog.get(one.uses)
-            acted = any(effect.mark == entry.mark for effect in state.effects.values())
-            if acted and one.purpose == "contain" and entry.target in state.users.get(entry.mark, set()):
-                found[f"{target_words(state, entry.target)} will not be contained any more by {one.uses}"] = None
-            if acted and action is not None and action.spec.no_undo and action.spec.risk == "destructive":
-                found[f"what {entry.key} did cannot be taken back: {action.spec.no_undo}"] = None
-    return list(found)
-
-
-def standing(case: CaseFile, step: str = "") -> list[str]:
-    """What of irkit's changes stands, by the journal: fields that it set, and objects that it made."""
-    state = case.state
-    entries = [entry for run in state.runs.values() if run.mode == "apply" for entry in run.steps.values()]
-    marks = {entry.mark for entry in entries if entry.mark and step in {"", entry.key}}
-    found: list[str] = []
-    for mark in sorted(marks):
-        for (target, name), ours in state.touches.get(mark, {}).items():
-            kept = state.originals.get((target, name))
-            was = short(kept.original.value) if kept else "(not known)"
-            found.append(f"{target_words(state, target)} {name}: {short(ours)} → {was}")
-    for effect in state.effects.values():
-        call = effect.call
-        current = effect_key(effect.mark, state.generation(effect.mark), "apply", effect.name)
-        made = isinstance(call, dict) and call.get("verb") == "create"
-        if effect.mark in marks and effect.key == current and effect.status != "failed" and made:
-            found.append(f"delete what irkit made: {call_words(call).removeprefix('create ')}")
-    return found
+def _nothing(case: CaseFile, step: str) -> UsageError:
+    """Why there is nothing to take back: no such step, one without an undo, or one that changed nothing."""
+    name, can = case.state.case, list(undoable(case))
+    known = {
+        key for run in case.state.runs.values() for one in case.view(run).steps for key in (one.key, base(one.key))
+    }
+    lost = {why for key, why in irreversible(case).items() if step in {key, base(key)}}
+    if not step:
+        msg = f"there is nothing to undo in {name}"
+    elif step not in known:
+        msg = f"{name} has no step {step[:80]}"
+    elif lost:
+        msg = f"what step {step[:80]} of {name} did cannot be taken back: {'; '.join(sorted(lost))}"
+    else:
+        msg = f"step {step[:80]} of {name} changed nothing that still stands"
+    hint = f"irkit status {name}"
+    if can:
+        near = difflib.get_close_matches(step, can, 1)
+        first = (near or can)[0]
+        hint = f"steps that can be undone: {', '.join(can)}; irkit undo {name} --step {first}"
+    return UsageError(msg, did="nothing was changed", hint=hint)

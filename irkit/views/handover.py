@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 import orjson
 
 from irkit.model import records as r
-from irkit.views.casefile import CaseFile, StepView
-from irkit.views.figures import ago, plural
+from irkit.views.advice import advise
+from irkit.views.casefile import CaseFile
+from irkit.views.figures import ago
+from irkit.views.naming import step_words
 from irkit.views.outcome import lead
 from irkit.views.progress import json_safe
+from irkit.views.report_markdown import code
+from irkit.views.risks import TITLES, Risk, risks
 from irkit.views.terminal import Line, Span, field, hanging, neutral
 from irkit.views.timeline import identity
+from irkit.views.undoing import undoable
 
 MOST = 15
 """So many entries of a section are shown; of more, the number."""
-_RISKS = ("leaky", "failed", "refused", "skipped", "unproven", "parked", "acting", "waiting")
-_MARKDOWN = frozenset("\\`*_{}[]<>()#+-!|~&$@:")
-"""What Markdown, its dialects in trackers and chats (mentions, links) and HTML act on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,58 +35,36 @@ class Handover:
     cluster: str
     opened: str
     verdict: str
-    risks: tuple[str, ...]
+    risks: tuple[Risk, ...]
     approvals: tuple[tuple[str, str], ...]  # what is asked, and the command that answers
     deeds: tuple[str, ...]
     undo: tuple[str, ...]
     following: tuple[str, ...]
+    advice: tuple[str, str] = ("", "")  # what to do first, and the command
 
 
 def build_handover(case: CaseFile, now: str, *, irkit: str = "irkit") -> Handover:
     """The page of a case, as of now. `irkit` is how irkit must be typed here."""
     state = case.state
-    applied = [run for run in state.runs.values() if run.mode == "apply"]
     latest = case.latest()
-    verdict = lead(case.view(latest)).words if latest is not None else "nothing was run"
+    verdict, advice = "nothing was run", ("", "")
+    if latest is not None:
+        view = case.view(latest)
+        verdict = lead(view).words
+        first = advise(case, view, lead(view), irkit)
+        advice = (first.text, first.command) if first is not None else advice
     closed = f", closed {ago(state.closed, now)}" if state.closed else ""
     name = state.case
-    undo = [f"{irkit} undo {name}"] if applied and _acted(case) else []
-    undo += [f"{irkit} undo {name} --step {step}" for step in _acted(case)] if undo else []
+    can = undoable(case)
+    undo = [f"{irkit} undo {name}", *(f"{irkit} undo {name} --step {shlex.quote(step)}" for step in can)] if can else []
     resumable = [f"{irkit} resume {name}", f"{irkit} takeover {name}"] if state.open_runs else []
     return Handover(
         case=name, lab=state.lab, target=str(state.target or ""), cluster=str(state.cluster or ""),
         opened=f"{ago(state.opened, now)} by {identity(state.who) if state.who else '-'}{closed}", verdict=verdict,
-        risks=tuple(_risks(case)), approvals=tuple(_approvals(case, irkit)), deeds=tuple(_deeds(case, now)),
-        undo=tuple(undo),
+        risks=tuple(risks(case)), approvals=tuple(_approvals(case, irkit)), deeds=tuple(_deeds(case, now)),
+        undo=tuple(undo), advice=advice,
         following=(f"{irkit} check {name}", *resumable, f"{irkit} status {name}", f"{irkit} verify {name}"),
     )  # fmt: skip
-
-
-def _risks(case: CaseFile) -> Iterator[str]:
-    """What may be open, half done, lost or not vouched for; the worst first."""
-    state = case.state
-    found: list[tuple[int, str]] = []
-    for run in state.runs.values():
-        if run.outcome == "superseded":
-            continue
-        steps = [step for step in case.view(run).steps if step.status in _RISKS]
-        found.extend((_RISKS.index(step.status), _risk(run.id, step)) for step in steps)
-    yield from (text for _, text in sorted(found, key=lambda one: one[0]))
-    for effect in state.effects.values():
-        if effect.status in {"intended", "in_doubt"}:
-            yield f"{effect.run} {effect.step}: nobody knows whether {effect.name} took effect; a resume looks"
-    for run in state.open_runs:
-        yield f"run {run.id} ({run.name}) is open{f', paused: {run.paused}' if run.paused else ''}"
-    torn = sum(not artefact.complete for artefact in state.artefacts)
-    if torn:
-        yield f"{plural(torn, 'artefact')} torn: kept, and not complete"
-    if case.seal() is None:
-        yield "the journal is not sealed"
-
-
-def _risk(run: str, step: StepView) -> str:
-    hint = f"; {step.state.hint}" if step.state.hint else ""
-    return f"{run} {step.key}: {step.status}: {step.why}{hint}"
 
 
 def _approvals(case: CaseFile, irkit: str) -> Iterator[tuple[str, str]]:
@@ -91,8 +72,12 @@ def _approvals(case: CaseFile, irkit: str) -> Iterator[tuple[str, str]]:
         for step in run.steps.values():
             if step.phase == "asked":
                 digest = f"{step.asked[:4]} {step.asked[4:8]}"
-                text = f"{run.id} {step.key} ({digest}), asked by {identity(run.who)}: {step.why}"
-                yield text, f"{irkit} approve {case.state.case} {step.key}"
+                name, about = step_words(run, step.key)
+                text = f"{run.id} {name} ({digest}), asked by {identity(run.who)}: {about}{step.why}"
+                yield text, f"{irkit} approve {case.state.case} {shlex.quote(step.key)}"
+
+
+# -- deeds -----------------------------------------------------------------------------------------------
 
 
 def _deeds(case: CaseFile, now: str) -> Iterator[str]:
@@ -124,16 +109,7 @@ def _deed(body: r.AnyBody) -> str:
             return ""
 
 
-def _acted(case: CaseFile) -> list[str]:
-    """Steps whose changes stand: they served a target and were not undone for it."""
-    state = case.state
-    found: dict[str, None] = {}
-    for run in state.runs.values():
-        for step in run.steps.values():
-            mine = any(effect.mark == step.mark and effect.status != "failed" for effect in state.effects.values())
-            if run.mode == "apply" and step.mark and mine and step.target in state.users.get(step.mark, set()):
-                found[step.key] = None
-    return list(found)
+# -- forms -----------------------------------------------------------------------------------------------
 
 
 def handover_lines(page: Handover) -> list[Line]:
@@ -153,13 +129,15 @@ def handover_lines(page: Handover) -> list[Line]:
 
 
 def handover_markdown(page: Handover) -> str:
-    """The page for a ticket or a chat. Text from outside is escaped; commands stand in code blocks."""
+    """The page for a ticket or a chat.
+
+    Whatever came from outside stands in a code span, where no mention, link or image is made of it; commands stand in
+    code blocks.
+    """
     lines = [
         f"# Handover {page.case}",
         "",
-        f"**{_inert(page.verdict)}**{' (LAB: a simulated cluster)' if page.lab else ''}",
-    ]
-    lines += [
+        f"**{page.verdict}**{' (LAB: a simulated cluster)' if page.lab else ''}",
         "",
         f"- Target: {_inert(page.target)}",
         f"- Cluster: {_inert(page.cluster)}",
@@ -181,15 +159,18 @@ def handover_json(page: Handover) -> str:
 
 
 def _sections(page: Handover) -> list[tuple[str, list[tuple[str, str]]]]:
-    none = [("none", "")]
+    told = [(title, [(str(risk), "") for risk in page.risks if risk.kind == kind]) for kind, title in TITLES.items()]
+    found = [(title, entries) for title, entries in told if entries] or [("Open risks", [("none", "")])]
     return [
-        ("Open risks", [(text, "") for text in page.risks] or none),
-        ("Waiting for approval", list(page.approvals) or none),
-        ("Who did what", [(text, "") for text in page.deeds] or none),
+        *([("Do first", [page.advice])] if page.advice[1] else []),
+        *found,
+        ("Waiting for approval", list(page.approvals) or [("none", "")]),
+        ("Who did what", [(text, "") for text in page.deeds] or [("none", "")]),
         ("Take back", [("", command) for command in page.undo] or [("nothing to take back", "")]),
         ("Next", [("", command) for command in page.following]),
     ]
 
 
 def _inert(text: str) -> str:
-    return "".join(f"\\{character}" if character in _MARKDOWN else character for character in neutral(text))
+    """A code span of it, on one line."""
+    return code(neutral(text)) if text else ""

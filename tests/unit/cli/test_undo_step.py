@@ -1,0 +1,55 @@
+"""`irkit undo --step`: what it may name, and what it says of anything else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from irkit.cli.program import run
+from irkit.cli.undoing import undo_lines
+from irkit.errors import UsageError
+from irkit.views.terminal import paint
+from tests.support.screens import CASE as MADE
+from tests.unit.cli.shells import CASE, open_case, own_world
+from tests.unit.views.test_handover import real
+
+
+@pytest.fixture(autouse=True)
+def _own_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own_world(tmp_path, monkeypatch)
+
+
+@pytest.mark.parametrize("name", ["NOPE", "labl", "label[7]"])
+def test_a_step_that_is_not_there_is_said_so_and_those_that_are_are_named(name: str, tmp_path: Path) -> None:
+    case = real(tmp_path, {"label": "kube.label_pod", "isolate": "kube.isolate_pod"})
+    with pytest.raises(UsageError, match=f"{MADE} has no step") as caught:
+        undo_lines(case, name)
+    assert "steps that can be undone: label, isolate" in caught.value.hint
+    assert caught.value.did == "nothing was changed"
+
+
+def test_the_nearest_name_is_the_one_to_type(tmp_path: Path) -> None:
+    case = real(tmp_path, {"label": "kube.label_pod", "isolate": "kube.isolate_pod"})
+    with pytest.raises(UsageError) as caught:
+        undo_lines(case, "isolte")
+    assert caught.value.hint.endswith(f"irkit undo {MADE} --step isolate")
+
+
+def test_a_step_without_an_undo_says_why(tmp_path: Path) -> None:
+    case = real(tmp_path, {"label": "kube.label_pod", "kill": "kube.delete_pod"})
+    with pytest.raises(UsageError, match=r"what step kill of .* did cannot be taken back: ") as caught:
+        undo_lines(case, "kill")
+    assert "steps that can be undone: label;" in caught.value.hint
+
+
+def test_a_for_each_is_taken_back_whole_by_its_name_or_by_one_child(tmp_path: Path) -> None:
+    case = real(tmp_path, {"label[u-1]": "kube.label_pod"})
+    for name in ("label", "label[u-1]"):
+        assert "pod shop/web-1" in paint(undo_lines(case, name), colour=False)
+
+
+def test_the_command_says_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    open_case(tmp_path / "state" / "irkit", CASE)
+    assert run(["undo", CASE, "--step", "NOPE"]) == 2
+    assert f"irkit: {CASE} has no step NOPE\n" in capsys.readouterr().err
