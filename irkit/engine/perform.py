@@ -37,7 +37,7 @@ from irkit.engine.inbox import Inbox, ingest
 from irkit.engine.locks import Locks
 from irkit.engine.look import Aim, Looked, aim, look, task_of
 from irkit.engine.receipts import Sent, send
-from irkit.engine.sweep import contained_ms, fell_short, sweep_record, tally, worth_sweeping
+from irkit.engine.sweep import closing, sweep_record, worth_sweeping
 from irkit.engine.turns import Job, Turns, close
 from irkit.engine.waves import Waves
 from irkit.journal.state import CaseState, RunState
@@ -153,7 +153,7 @@ class Engine:
                 self._collect(run, POLL)
                 self._end_overdue(run)
             elif not begun:
-                parked = self._idle(run, locked=bool(commands), stop=stop)
+                parked = self._idle(playbook, run, locked=bool(commands), stop=stop)
                 if parked is not None:
                     return parked
         return Closed(run)
@@ -165,7 +165,7 @@ class Engine:
             self.append(r.ClockRead(source="local"))
         return decide(playbook, run, self.state.now, busy)
 
-    def _idle(self, run: RunState, *, locked: bool, stop: threading.Event) -> Parked | None:
+    def _idle(self, playbook: Playbook, run: RunState, *, locked: bool, stop: threading.Event) -> Parked | None:
         """Nothing runs: wait a little for a lock or a time, or let go."""
         until = next_look(run)
         if locked or (until and until <= after(self.setting.clock(), PATIENCE)):
@@ -174,6 +174,8 @@ class Engine:
         on: r.Pause = "waiting" if until else "approval"
         if not until and any(step.phase == "parked" for step in run.steps.values()):
             on = "parked"
+        if not until:
+            self._sweep(playbook, run, last=False)  # what has ended is told as it is now: this may take days
         self.append(r.RunPaused(run=run.id, why=on, until=until))
         return Parked(run, on, until)
 
@@ -371,30 +373,28 @@ class Engine:
     # -- ending ------------------------------------------------------------------------------------------
 
     def _finish(self, playbook: Playbook, run: RunState) -> None:
-        """Look once more at every step, then close the run: others revert in minutes."""
-        every = units(playbook, run)
-        reader = self.setting.world.reader(crowd(every))
-        aims = [(unit, self._aim(unit, playbook, run)) for unit in every]
+        """Look once more at every step, then close the run."""
+        swept = self._sweep(playbook, run, last=True)
+        self.append(closing(units(playbook, run), run, self.setting.catalog, swept))
+
+    def _sweep(self, playbook: Playbook, run: RunState, *, last: bool) -> int:
+        """Look once more at what has ended: others revert in minutes, and a proof comes after what it proves.
+
+        Before a mere pause, clusters in which a step is parked are left out, and so is what cannot be looked at.
+        """
+        phases = {key: step.phase for key, step in run.steps.items()}
+        seen = [unit for unit in units(playbook, run) if phases.get(unit.key) in {"closed", "parked"}]
+        aims = [(unit, aimed) for unit in seen if isinstance(aimed := self._aim(unit, playbook, run), Aim)]
+        away = {aimed.mark.within for unit, aimed in aims if phases[unit.key] == "parked"}
         swept = [
             task_of(unit, aimed, self.state, run)
             for unit, aimed in aims
-            if isinstance(aimed, Aim) and worth_sweeping(run.steps.get(unit.key), aimed.action.spec.purpose)
+            if aimed.mark.within not in away and worth_sweeping(run.steps.get(unit.key), aimed.action.spec.purpose)
         ]
+        reader = self.setting.world.reader(crowd(task.unit for task in swept))
         looks = self.flight.each([partial(look, task, reader, self.setting.limits) for task in swept])
-        bodies = [sweep_record(run, task.unit, seen) for task, seen in zip(swept, looks, strict=True)]
-        changed = [body for body in bodies if body is not None]
+        pairs = [(task, one) for task, one in zip(swept, looks, strict=True) if last or isinstance(one, Looked)]
+        changed = [body for task, one in pairs if (body := sweep_record(run, task.unit, one)) is not None]
         if changed:
             self.append(*changed)
-        verdicts = tally(every, run)
-        outcome: Literal["complete", "partial", "aborted"] = "aborted" if run.aborting else "complete"
-        if fell_short(run) and not run.aborting:
-            outcome = "partial"
-        self.append(
-            r.RunClosed(
-                run=run.id,
-                outcome=outcome,
-                verdicts=verdicts,
-                swept=len(swept),
-                contained_ms=contained_ms(every, run, self.setting.catalog),
-            )
-        )
+        return len(swept)

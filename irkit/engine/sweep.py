@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Literal
 
 from irkit.actions.api import Purpose
 from irkit.actions.catalog import Catalog
@@ -46,6 +47,15 @@ def _verdict(result: Looked | Blocked | Broken) -> Verdict:
     if isinstance(plan, Refuse):
         return Verdict.leaky(f"somebody changed it since: {plan.why}")
     return Verdict.unproven(f"it is changing: {plan.why}")
+
+
+def closing(units: Sequence[Unit], run: RunState, catalog: Catalog, swept: int) -> r.RunClosed:
+    """The record of a run's end, after so many of its steps were looked at once more."""
+    outcome: Literal["complete", "partial", "aborted"] = "partial" if fell_short(run) else "complete"
+    return r.RunClosed(
+        run=run.id, outcome="aborted" if run.aborting else outcome, verdicts=tally(units, run), swept=swept,
+        contained_ms=contained_ms(units, run, catalog),
+    )  # fmt: skip
 
 
 def tally(units: Sequence[Unit], run: RunState) -> dict[str, int]:

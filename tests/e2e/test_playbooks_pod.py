@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from irkit.engine.perform import Closed, Parked
@@ -115,7 +117,7 @@ def test_replacing_waits_for_a_second_person_behind_containment(stage: Stage) ->
 
     assert isinstance(end, Parked)
     assert end.on == "approval"
-    assert by_step(end.run)["probe"] == by_step(end.run)["release"] == {"proven"}
+    assert by_step(end.run) == proven(*ALWAYS)  # what the probe proves of the isolation is said before the wait
     assert not passes(stage, pods[1], evidence)
     assert siblings <= {one.uid for one in stage.pods}
     stage.request(ticket, "approve", run=ticket.run, step="replace", digest=end.run.steps["replace"].asked)
@@ -134,6 +136,27 @@ def test_replacing_waits_for_a_second_person_behind_containment(stage: Stage) ->
     assert after["Deployment shop/web"]["spec"] == before["Deployment shop/web"]["spec"]
     assert after[f"Pod shop/{evidence.name}"] == before[f"Pod shop/{evidence.name}"]
     assert len(stage.pods) == len(pods)  # its controller has it back, and ended another
+
+
+def test_what_somebody_undid_is_seen_before_a_long_wait(stage: Stage) -> None:
+    def undone(_records: object) -> None:
+        stage.control.merge("pods", pod.name, {"metadata": {"labels": {"irkit.dev/case": None}}}, "shop")
+
+    play, pod = suspect(stage), stage.pods[0]
+    app = stage.app()
+    ticket = app.open_run(play.ask(replace=web(stage).dump()))
+    told: list[str] = []
+
+    def heard(records: Sequence[r.Record]) -> None:
+        told.extend(one.kind for one in records)
+        if "approval.asked" in told and "run.paused" not in told:
+            undone(records)
+
+    end = app.advance(ticket, stage.stop, heard)
+
+    assert isinstance(end, Parked)
+    assert by_step(end.run)["label"] == {"leaky"}
+    assert "somebody changed it since" in why(end.run, "label")
 
 
 def test_replacing_can_be_asked_for_later(stage: Stage) -> None:

@@ -286,8 +286,8 @@ def test_a_pinned_cluster_must_answer_as_itself(tmp_path: Path) -> None:
     write(tmp_path, WHOLE)
     found = load(tmp_path)
     app = build_app(found)
-    app._kubes[ARN] = OneCluster("9d0c")  # type: ignore[assignment]  # asked for its identity alone
+    app._kubes[ARN, ""] = OneCluster("9d0c")  # type: ignore[assignment]  # asked for its identity alone
     assert check_cluster(app, found, ClusterRef(id=ARN)) == "9d0c"
-    app._kubes[ARN] = OneCluster("else")  # type: ignore[assignment]  # as above
+    app._kubes[ARN, ""] = OneCluster("else")  # type: ignore[assignment]  # as above
     with pytest.raises(Refused, match="another cluster"):
         check_cluster(app, found, ClusterRef(id=ARN))
