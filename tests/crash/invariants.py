@@ -28,6 +28,7 @@ SERVED = "nothing was asked that the lab does not serve"
 
 _DIGEST = re.compile("[0-9a-f]{64}")
 _TAKE = re.compile(r"-\d{1,2}(?=\.jsonl?$)")  # of an artefact, where an earlier take was torn
+_CIRCUMSTANCES = re.compile(r"-[0-9a-f]{10}(?=\.json$)")  # a real API server gives each policy another uid
 _VOLATILE_OUTPUTS = frozenset({"sha256", "size"})
 
 
@@ -49,7 +50,7 @@ def outcome(scene: Scene) -> Outcome:
     steps = {f"{run.mode}/{key}": step for run in case.runs.values() for key, step in run.steps.items()}
     return Outcome(
         verdicts={key: _DIGEST.sub("<digest>", str(step.verdict)) for key, step in sorted(steps.items())},
-        outputs={key: _stable(step.outputs) for key, step in sorted(steps.items())},
+        outputs={key: _stable(step.outputs, scene) for key, step in sorted(steps.items())},
         originals=_originals(scene),
         receipts=_receipts(scene),
         writes=writes_of(scene.control),
@@ -57,12 +58,15 @@ def outcome(scene: Scene) -> Outcome:
     )
 
 
-def _stable(value: Any) -> Any:
+def _stable(value: Any, scene: Scene) -> Any:
     if isinstance(value, dict):
-        return {key: _stable(item) for key, item in value.items() if key not in _VOLATILE_OUTPUTS}
+        return {key: _stable(item, scene) for key, item in value.items() if key not in _VOLATILE_OUTPUTS}
     if isinstance(value, list):
-        return [_stable(item) for item in value]
-    return _TAKE.sub("", value) if isinstance(value, str) else value
+        return [_stable(item, scene) for item in value]
+    if not isinstance(value, str):
+        return value
+    taken = _TAKE.sub("", value)
+    return taken if scene.simulated else _CIRCUMSTANCES.sub("", taken)
 
 
 def _originals(scene: Scene) -> dict[Any, Any]:
