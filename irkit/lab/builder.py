@@ -91,7 +91,8 @@ class _Builder(Workloads):
         if policies:
             images[_AGENT] = "lab.invalid/aws-network-policy-agent:v1.3.1"
             self.add(_config_map("kube-system", "amazon-vpc-cni", {"enable-network-policy-controller": "true"}))
-        self.add_workload("DaemonSet", "kube-system", "aws-node", WorkloadShape(images=images, hostNetwork=True))
+        agent = WorkloadShape(images=images, hostNetwork=True, labels={"k8s-app": "aws-node"})
+        self.add_workload("DaemonSet", "kube-system", "aws-node", agent)
         for doc in self.objects if policies else ():
             for each in _containers(doc):
                 if each["name"] == _AGENT:

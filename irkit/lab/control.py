@@ -269,9 +269,15 @@ class Control(ControlPlane):
         return self._network.alive(flow)
 
     def _do_restart_agent(self, node: str) -> None:
+        pods = BY_PLURAL["pods"]
         with self._world.lock:
             self._network.agents.restart(node)
-            self._network.pass_time()
+            for entry in self._world.entries(pods, "kube-system"):
+                doc = entry.copy()
+                if doc["metadata"]["name"].startswith("aws-node-") and doc["spec"].get("nodeName") == node:
+                    for status in doc["status"]["containerStatuses"]:
+                        status["restartCount"] += 1
+                    self._store(pods, doc, "kubelet")
 
     def _do_expire_pages(self) -> None:
         self._api.pages.expire()

@@ -45,7 +45,8 @@ def observe(pod: PodRef, namespace: str, image: str, mark: Mark, reader: Reader)
     if doc is None:
         return Facts(presence, runs=runs)
     labels = doc.labels("metadata", "labels")
-    now = circumstances(kube.list(NETWORK_POLICIES, pod.namespace).items, labels, standing(kube, pod.namespace))
+    node = doc.text("spec", "nodeName", default="", limit=NAME_LIMIT)
+    now = circumstances(kube.list(NETWORK_POLICIES, pod.namespace).items, labels, standing(kube, pod.namespace, node))
     kept = kept_reports(reader.evidence, cut_base(pod, now))
     run, asked = runs.get(CUT), dict[str, Json](image=image)
     again = bool(image) and kept.again(asked, inconclusive=kept.last is not None and not clean(kept.last))
@@ -59,7 +60,7 @@ def observe(pod: PodRef, namespace: str, image: str, mark: Mark, reader: Reader)
     return Facts(
         presence, kept.keys[-1] if settles else kept.next, now, kept.last if settles else None, again, runs,
         ips=addresses(doc), spooled=spooled, held=holder if holder != mark.case else "",
-        node=doc.text("spec", "nodeName", default="", limit=NAME_LIMIT),
+        node=node,
         host_network=doc.flag("spec", "hostNetwork", default=False),
     )  # fmt: skip
 

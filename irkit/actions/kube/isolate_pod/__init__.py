@@ -13,7 +13,8 @@ from irkit.actions.api import ActionSpec, Defaults, NoOutputs
 from irkit.actions.kube.fields import Subject, remove_field, set_fields, take_out
 from irkit.actions.kube.isolate_pod.deny import OPTIONAL, READS, WRITES, refused, taken_away, unseen, wanted
 from irkit.actions.kube.isolate_pod.facts import Choice, Facts, observe
-from irkit.actions.kube.isolate_pod.judge import case_label, drifted, effect_name, impact, impossible, labelled, verdict
+from irkit.actions.kube.isolate_pod.impact import impact
+from irkit.actions.kube.isolate_pod.judge import case_label, drifted, effect_name, impossible, labelled, verdict
 from irkit.actions.kube.isolate_pod.policy import create, delete, differences, is_ours, mend, policy_name
 from irkit.actions.kube.lives import counting, lost, without
 from irkit.actions.kube.objects import absent, access, unpinned

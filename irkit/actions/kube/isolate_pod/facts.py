@@ -40,8 +40,7 @@ class Facts:
     `others` are the other living pods of the namespace with the case's label, by name and key; `services` those
     that select the pod. `openings` is what the union of policies lets through at the pod once it bears the label.
     `engine` is what runs here, `denials` what was found of the objects that deny there, `sharing` who shares the
-    pod's state. `lives` are the pod's containers; `ending` is set where it is to end. `as_of` is the
-    cluster's time of the list of policies.
+    pod's state. `lives` are the pod's containers; `ending` is set where it is to end. `as_of` is the list's time.
     """
 
     fields: Fields
@@ -113,18 +112,19 @@ def observe(pod: PodRef, mark: Mark, reader: Reader, choice: Choice) -> Facts:
             for family in _families(choice, engine, is_open=bool(found or shared.open_near))
         ),
         sharing=shared,
-        probe=_probe(reader, pod, mark, listing, labels),
+        probe=_probe(reader, pod, mark, listing, doc),
         lives=() if doc is None else lives(doc),
         ending=None if doc is None else ending(doc),
         as_of=listing.as_of,
     )
 
 
-def _probe(reader: Reader, pod: PodRef, mark: Mark, listing: Listing, labels: Mapping[str, str]) -> ProbeSeen | None:
+def _probe(reader: Reader, pod: PodRef, mark: Mark, listing: Listing, doc: Doc | None) -> ProbeSeen | None:
     """Asked for only once the pod is isolated: containment does not wait for what the engine's own policies are."""
-    if labels.get(CASE_LABEL) != mark.case:
+    labels = {} if doc is None else doc.labels("metadata", "labels")
+    if doc is None or labels.get(CASE_LABEL) != mark.case:
         return None
-    engines = standing(reader.kube(pod.cluster), pod.namespace)
+    engines = standing(reader.kube(pod.cluster), pod.namespace, doc.text("spec", "nodeName", default=""))
     return probed(reader.evidence, pod, circumstances(listing.items, labels, engines))
 
 

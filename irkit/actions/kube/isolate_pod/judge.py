@@ -1,4 +1,4 @@
-"""What the facts mean: whether a NetworkPolicy can work here at all, what it leaves open, and who else feels it."""
+"""What the facts mean: whether a NetworkPolicy can work here at all, and what it leaves open."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from irkit.actions.kube.isolate_pod.facts import Facts
 from irkit.actions.kube.isolate_pod.probed import ProbeSeen
 from irkit.actions.kube.isolate_pod.second import second_ways, unseen_ways
 from irkit.actions.kube.labelling import held_elsewhere
-from irkit.actions.kube.lives import endangered
 from irkit.actions.kube.netpol import Opening, in_words
 from irkit.model.effects import Mark
 from irkit.model.kube import CASE_LABEL
-from irkit.model.plans import Drift, Impact, Refuse, Verdict
+from irkit.model.plans import Drift, Refuse, Verdict
 from irkit.model.refs import PodRef
 
 _SHOWN = 5
@@ -60,7 +59,7 @@ def verdict(facts: Facts) -> Verdict:
     """
     probe = facts.probe
     if probe is not None and probe.open:
-        return Verdict.leaky(f"connections came through: {'; '.join(probe.open[:_SHOWN])}")
+        return Verdict.leaky(f"connections came through: {'; '.join(probe.open[:_SHOWN])}{_shared(facts)}")
     if facts.engine.enforces == "no" and not (probe and probe.tried):
         return Verdict.leaky(f"nothing enforces the policy: {facts.engine}")
     left, second, gaps = _left(facts), second_ways(facts), _gaps(facts, probe)
@@ -78,6 +77,13 @@ def verdict(facts: Facts) -> Verdict:
     return Verdict.proven(
         f"{probe.refused} of {probe.tried} connections, in and out, were refused and what was open is cut{warning}"
     )
+
+
+def _shared(facts: Facts) -> str:
+    """Where pods that share the state may be why: through whom, and what helps."""
+    through = in_words((*facts.sharing.open_near, *facts.sharing.open_far)[:1])
+    help_ = "replace the workload from a new ReplicaSet, or contain the node"
+    return f"; pods that share VPC CNI's state keep it open: {through[0]}; {help_}" if through else ""
 
 
 def _left(facts: Facts) -> tuple[Opening, ...]:
@@ -106,33 +112,6 @@ def _gaps(facts: Facts, probe: ProbeSeen | None) -> list[str]:
     if probe.established == "unknown":
         gaps.append("new connections are refused; what became of those that were open was not seen")
     return [*gaps, *unseen_ways(facts)]
-
-
-def impact(facts: Facts) -> tuple[Impact, ...]:
-    """Who else feels it."""
-    same = "carries the case's label too: the same policy applies to it"
-    others = [Impact(who=f"pod {name}", what=same, warn=True) for name, _ in facts.others[:_SHOWN]]
-    more = len(facts.others) - _SHOWN
-    if more > 0:  # a fleet: each of its pods would name all the others
-        others.append(Impact(who=f"{more} more pod{'s' if more > 1 else ''} of the namespace", what=same, warn=True))
-    services = tuple(
-        Impact(who=f"Service {name}", what="still counts the pod as an endpoint: requests sent to it time out")
-        for name in facts.services
-    )
-    near = tuple(
-        Impact(
-            who=f"pod {name}",
-            what="shares VPC CNI's state on the node: cut off too, less what policies allow it",
-            warn=True,
-        )
-        for name in facts.sharing.near
-    )
-    later = Impact(
-        who=f"new pods {facts.sharing.prefix}-*",
-        what="may inherit the state: replace the workload from a new ReplicaSet, not by another replica",
-        warn=True,
-    )
-    return (*others, *services, *near, *((later,) if facts.sharing.prefix else ()), *endangered(facts.lives))
 
 
 def drifted(what: str, drift: tuple[Drift, ...]) -> Refuse:

@@ -73,7 +73,8 @@ def observe(p: Params, mark: Mark, reader: Reader) -> Facts:
         return Facts(presence, runs=runs)
     labels = doc.labels("metadata", "labels")
     policies = kube.list(NETWORK_POLICIES, p.pod.namespace).items
-    now = circumstances(policies, labels, standing(kube, p.pod.namespace))
+    node = doc.text("spec", "nodeName", default="", limit=NAME_LIMIT)
+    now = circumstances(policies, labels, standing(kube, p.pod.namespace, node))
     kept = kept_reports(reader.evidence, probe_base(p.pod, now))
     uids = {purpose: run.uid for purpose, run in runs.items()}
     again = bool(p.image) and kept.again(_asked(p), inconclusive=bool(kept.last and kept.last.errors))
@@ -90,7 +91,7 @@ def observe(p: Params, mark: Mark, reader: Reader) -> Facts:
         controls=controls(kube, p, doc, targets),
         families=families(addresses(doc)),
         serving=tuple(one for one in targets if port_of(one) in answering),
-        node=doc.text("spec", "nodeName", default="", limit=NAME_LIMIT),
+        node=node,
         host_network=doc.flag("spec", "hostNetwork", default=False),
         forgeable=may_forge(doc),
         free=p.namespace in {"", p.pod.namespace} and not any(map(_governs_tools, policies)),
