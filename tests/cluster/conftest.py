@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.fixtures import cluster, harness, namespace
+from tests.cluster.shop import shop
 
-__all__ = ["cluster", "harness", "namespace"]
+__all__ = ["cluster", "harness", "namespace", "shop"]
 
 HERE = Path(__file__).parent
 SECONDS = 300
