@@ -13,6 +13,7 @@ from irkit.playbook.bindings import KINDS
 from irkit.playbook.conditions import LITERAL, VERDICTS, Path, chains, code, objection, plain, used, variable
 from irkit.playbook.diagnostics import Place, suggest
 from irkit.playbook.rules.kinds import Kind, fields, item, many, members, present
+from irkit.playbook.rules.slips import names, remedy, slip
 from irkit.playbook.rules.subject import Subject
 from irkit.playbook.yamltree import Node
 
@@ -44,17 +45,17 @@ def check_conditions(subject: Subject) -> dict[str, When]:
         if step.when is None:
             continue
         text, at = step.when.text, subject.place(step).of("when")
-        message, remedy = objection(text)
+        message, help_ = objection(text)
         if message:
-            subject.error(at, step, f"`when`: {message}", remedy)
+            subject.error(at, step, f"`when`: {message}", help_)
             continue
         known = {variable(one.path): one for one in _names(subject, step)}
-        names = used(text, {name: one.path for name, one in known.items()})
-        wrong = [*_compiled(subject, step, text, known), *_order(subject, step, names, at), *_misspelt(text, at)]
-        for where, complaint, help_ in wrong:
-            subject.error(where, step, complaint, help_)
+        taken = used(text, {name: one.path for name, one in known.items()})
+        wrong = [*_compiled(subject, step, text, known), *_order(subject, step, taken, at), *_misspelt(text, at)]
+        for where, complaint, meant in wrong:
+            subject.error(where, step, complaint, meant)
         if not wrong:
-            found[step.id] = When(text=text, names=names)
+            found[step.id] = When(text=text, names=taken)
     return found
 
 
@@ -104,7 +105,17 @@ def _compiled(subject: Subject, step: Step, text: str, known: Mapping[str, Name]
     if given != cel.Type.BOOL:
         words = ((cel.Type.STRING, "text"), (cel.Type.INT, "a number"), (cel.Type.DYN, "a value of any type"))
         shown = next((word for kind, word in words if kind == given), "something else")
-        yield place.at, f"`when` wants true or false, this is {shown}", "compare it: == something"
+        yield place.at, f"`when` wants true or false, this is {shown}", _compared(text.strip(), known)
+
+
+def _compared(text: str, known: Mapping[str, Name]) -> str:
+    """How a value that is no condition becomes one."""
+    parts = [name for name in known if name.startswith(f"{text}.")]
+    if parts:
+        one = f"{text}.name" if f"{text}.name" in parts else parts[0]
+        return f"ask about a part of it, as in {one} == something"
+    optional = text in known and NoneType in members(known[text].kind)
+    return f"compare it: {text[:60]} != null" if optional else "compare it: == something"
 
 
 def _right_by_itself(text: str, known: Mapping[str, Name]) -> bool:
@@ -156,9 +167,9 @@ def _complaint(message: str, text: str, known: Mapping[str, Name]) -> tuple[str,
         return "`when` is nested deeper than 32 levels", "say it in fewer steps"
     unknown = _UNKNOWN.search(message)
     if "operand of a select" in message and (beyond := _beyond(text, known)):
-        return f"`when` knows no `{beyond[:60]}`", suggest(beyond, known, "an object has the fields of its reference")
+        return f"`when` knows no `{beyond[:60]}`", names(beyond, known)
     if unknown is None:
-        return f"`when`: {message[:200]}", "the language is CEL: ==, !=, &&, ||, !, in, size(x), x.startsWith(y)"
+        return f"`when`: {message[:200]}", remedy(message, text)
     name = unknown[1]
     whole = next((chain for chain in chains(text) if chain.startswith(name)), name)
     dashed = next((one.path[1] for one in known.values() if one.path[1].startswith(f"{name.partition('.')[2]}-")), "")
@@ -166,10 +177,12 @@ def _complaint(message: str, text: str, known: Mapping[str, Name]) -> tuple[str,
         return f"`when`: CEL reads {name}-… as minus", f"write {variable(('steps', dashed))} for step `{dashed}`"
     if name in {"inputs", "steps"}:
         return f"`when`: `{name}` is no value by itself", "inputs.NAME, steps.ID.verdict, steps.ID.outputs.NAME"
-    near = [*known, *_FUNCTIONS]
-    return f"`when` knows no `{whole[:60]}`", suggest(
-        whole, near, "inputs.NAME, steps.ID.verdict, steps.ID.outputs.NAME"
-    )
+    return f"`when` knows no `{whole[:60]}`", slip(text) or _function(whole) or names(whole, known)
+
+
+def _function(word: str) -> str:
+    """The function that a word without a dot was meant for, or ""."""
+    return suggest(word, _FUNCTIONS, "") if "." not in word else ""
 
 
 def _beyond(text: str, known: Mapping[str, Name]) -> str:
@@ -203,5 +216,5 @@ def _misspelt(text: str, at: Place) -> Iterator[Wrong]:
     compared += [found["before"] for found in _MIRRORED.finditer(text)]
     for word in (literal[1:-1] for part in compared for literal in LITERAL.findall(part)):
         if word not in VERDICTS:
-            remedy = suggest(word, VERDICTS, f"one of {', '.join(VERDICTS)}")
-            yield at, f"`when`: no verdict is called `{word[:40]}`", remedy
+            meant = suggest(word, VERDICTS, f"one of {', '.join(VERDICTS)}")
+            yield at, f"`when`: no verdict is called `{word[:40]}`", meant
