@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -65,6 +66,14 @@ def examine(app: App, settings: Settings, cluster: ClusterRef, namespace: str = 
         return (Finding("cluster", "bad", str(error), error.hint), *found)
     books = [load_playbook(*shipped.load(name), app.parts.catalog) for name in shipped.names()]
     return (*found, *_permissions(app, kube, books, namespace))
+
+
+def subject(who: str) -> str:
+    """`--subject` for this identity; its form without the name where nobody knows it."""
+    account = who.removeprefix("system:serviceaccount:").split(":")
+    if who.startswith("system:serviceaccount:") and len(account) == len(("namespace", "name")):
+        return f"--subject serviceaccount:{account[0]}/{account[1]}"
+    return f"--subject {shlex.quote(f'user:{who}')}" if who else "--subject group:NAME"
 
 
 def _cluster(app: App, settings: Settings, cluster: ClusterRef, kube: Kube) -> Iterator[Finding]:
@@ -136,12 +145,16 @@ def _permissions(app: App, kube: Kube, books: list[Playbook], namespace: str) ->
     if answer.unchecked:
         yield Finding("permissions", "unknown", f"they could not be asked for: {answer.unchecked}")
         return
+    whom = subject(kube.whoami())
     refused = {(one.grant.access, one.namespace, one.grant.name) for one in answer.missing}
     for name, wanted in every.items():
         lacks = [one for one in wanted if (one.grant.access, one.namespace, one.grant.name) in refused]
         hard = [one for one in lacks if not one.grant.optional]
         shown = "; ".join(str(one) for one in (hard or lacks)[:SHOWN]) + (" …" if len(hard or lacks) > SHOWN else "")
-        hint = f"irkit permissions {name} --format rbac | kubectl apply -f -"
+        hint = f"irkit permissions {name}"
+        if not app.lab:  # the lab's tokens have their rights from its scenario
+            narrow = f" --namespace {namespace}" if namespace else ""
+            hint += f" --format rbac {whom}{narrow} | kubectl apply -f -"
         if hard:
             yield Finding(name, "bad", f"may not {shown}", hint)
         elif lacks:

@@ -34,9 +34,10 @@ def playbook_list(context: typer.Context) -> int:
     own: Context = context.obj
     known = Catalog.builtin()
     lines: list[Line] = []
+    width = max(map(len, shipped.names()), default=0)
     for name in shipped.names():
         found = load_playbook(*shipped.load(name), known)
-        lines.extend(hanging(pad(name, 20) + " ", found.title))
+        lines.extend(hanging(pad(name, width) + "  ", found.title))
     own.show(lines, lab=False)
     return 0
 
@@ -85,9 +86,10 @@ def actions_list(context: typer.Context) -> int:
 
     own: Context = context.obj
     lines: list[Line] = []
+    width = max(len(action.spec.id) for action in Catalog.builtin())
     for action in Catalog.builtin():
         spec = action.spec
-        lines.extend(hanging(f"{pad(spec.id, 24)} {pad(spec.purpose, 8)} {pad(spec.risk, 11)} ", spec.title))
+        lines.extend(hanging(f"{pad(spec.id, width)} {pad(spec.purpose, 8)} {pad(spec.risk, 11)} ", spec.title))
     own.show(lines, lab=False)
     return 0
 

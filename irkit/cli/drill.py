@@ -33,7 +33,8 @@ def drill_list(context: typer.Context) -> int:
     from irkit.lab import drills  # noqa: PLC0415 -- start-up time of --help
 
     own: Context = context.obj
-    own.show([[f"{name:<20} {drills.load(name).title}"] for name in drills.names()], lab=False)
+    width = max(map(len, drills.names()), default=0)
+    own.show([[f"{name:<{width}}  {drills.load(name).title}"] for name in drills.names()], lab=False)
     return 0
 
 

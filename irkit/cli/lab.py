@@ -116,10 +116,16 @@ def default_folder(own: Context) -> Path:
 
 
 def _lines(info: LabInfo) -> list[Line]:
-    from irkit.views.terminal import field  # noqa: PLC0415 -- start-up time of --help
+    from irkit.views.terminal import commands, field  # noqa: PLC0415 -- start-up time of --help
 
     server = field("Server", f"{info.url} · pid {info.pid}")
-    return [*field("Cluster", info.cluster), *server, *field("Folder", str(info.folder))]
+    kubectl = f"kubectl --kubeconfig {shlex.quote(str(info.kubeconfig))} get pods -A"
+    return [
+        *field("Cluster", info.cluster),
+        *server,
+        *field("Folder", str(info.folder)),
+        *commands("Look in", [kubectl]),
+    ]
 
 
 def _again(own: Context, verb: str, folder: Path | None) -> str:

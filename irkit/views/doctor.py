@@ -9,12 +9,13 @@ import orjson
 from irkit.app.doctor import Finding
 from irkit.views.outcome import Level
 from irkit.views.progress import json_safe
-from irkit.views.terminal import Line, Span, hanging, pad
+from irkit.views.terminal import Line, Span, cells, hanging, pad
 
 _SIGNS: dict[str, tuple[str, Level]] = {
     "good": ("✓", "good"), "warn": ("!", "warn"), "bad": ("✗", "bad"), "unknown": ("?", "warn"),
 }  # fmt: skip
 _NAME = 18
+_WIDEST = 30
 
 
 def doctor_status(found: Sequence[Finding]) -> int:
@@ -30,13 +31,14 @@ def doctor_lines(found: Sequence[Finding]) -> list[Line]:
     told = f"{bad} missing, {warn} to know, {unknown} could not be seen"
     lines: list[Line] = [[Span(f"{words}  ", level), told], [""]]
     shown = ""
+    width = min(max([_NAME, *(cells(one.about) for one in found)]), _WIDEST)
     for one in found:
         sign, style = _SIGNS[one.state]
         name = "" if one.about == shown else one.about
         shown = one.about
-        lines.extend(hanging(f"  {sign} {pad(name, _NAME)} ", one.what, style=style if one.state == "bad" else ""))
+        lines.extend(hanging(f"  {sign} {pad(name, width)} ", one.what, style=style if one.state == "bad" else ""))
         if one.hint:
-            lines.extend(hanging(" " * (_NAME + 5), f"→ {one.hint}"))
+            lines.extend(hanging(" " * (width + 5), f"→ {one.hint}"))
     return lines
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from irkit.app.config import Flags, Settings, build_app, load_settings
-from irkit.app.doctor import Finding, examine
+from irkit.app.doctor import Finding, examine, subject
 from irkit.lab.process import LabInfo
 from irkit.model.refs import ClusterRef
 from irkit.playbook import shipped
@@ -83,3 +83,48 @@ def test_a_cluster_that_is_out_of_reach_is_a_finding_and_the_rest_is_still_said(
     assert screen.startswith("NOT READY")
     assert "→ build deploy/tools" in " ".join(screen.split())
     assert '"ready":false' in doctor_json(found)
+
+
+def test_what_is_missing_is_granted_to_who_asked(stage: Stage, tmp_path: Path) -> None:
+    """A hint that grants to somebody else changes nothing."""
+    kubeconfig = json.loads(stage.lab.kubeconfig.read_text())
+    kubeconfig["users"][0]["user"]["token"] = stage.control.tokens()["viewer"]
+    (tmp_path / "kube").write_text(json.dumps(kubeconfig))
+    (tmp_path / "irkit.yaml").write_text(
+        f"clusters: [{{id: '{stage.lab.cluster}', kubeconfig: kube, context: {stage.lab.context}}}]\nstate: state\n"
+    )
+    own = load_settings(Flags(), {"HOME": "/nonexistent"}, tmp_path)
+
+    found = examine(build_app(own), own, ClusterRef(id=stage.lab.cluster), "shop")
+
+    (one,) = [one for one in found if one.about == "compromised-pod"]
+    told = "irkit permissions compromised-pod --format rbac --subject user:viewer --namespace shop | kubectl apply -f -"
+    assert one.hint == told
+
+
+def test_in_the_lab_nobody_is_told_to_grant_what_its_scenario_says(stage: Stage, tmp_path: Path) -> None:
+    found = looked(stage.lab, tmp_path)
+    assert {one.hint for name in shipped.names() for one in found[name]} <= {"", *(
+        f"irkit permissions {name}" for name in shipped.names()
+    )}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("who", "told"),
+    [
+        ("ana", "--subject user:ana"),
+        ("it's me", "--subject 'user:it'\"'\"'s me'"),
+        ("system:serviceaccount:irkit:bot", "--subject serviceaccount:irkit/bot"),
+        ("arn:aws:sts::111122223333:assumed-role/x/y", "--subject user:arn:aws:sts::111122223333:assumed-role/x/y"),
+        ("", "--subject group:NAME"),
+    ],
+)
+def test_a_subject_is_typed_as_permissions_takes_it(who: str, told: str) -> None:
+    assert subject(who) == told
+
+
+def test_no_playbooks_name_is_cut() -> None:
+    found = [Finding(name, "good", "all") for name in shipped.names()]
+    shown = paint(doctor_lines(found), colour=False)
+    assert all(f" {name} " in shown for name in shipped.names())
+    assert "…" not in shown

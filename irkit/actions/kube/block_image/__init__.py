@@ -78,7 +78,8 @@ class BlockImage(Defaults):
         if not blocked:
             return Refuse(
                 f"{p.image} has no digest: its tag may lead to other bytes after every push",
-                hint="name its digest (sha256:…), or say by_tag: true to block the name itself",
+                hint="name its digest (sha256:…), or say by_tag: true (-i by_tag=true): then no new pod may use this "
+                "name, whatever bytes it leads to by then",
             )
         if not facts.served:
             return Refuse(

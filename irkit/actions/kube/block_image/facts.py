@@ -113,7 +113,10 @@ def verdict(facts: Facts) -> Verdict:
     if facts.warnings:
         leaks.append(f"the API server's type check has {facts.warnings} warnings about irkit's policy")
     if facts.names:
-        leaks.append(f"running pods name the same image otherwise, and so may new ones: {_some(facts.names)}")
+        leaks.append(
+            f"running pods name the same image otherwise, and so may new ones: {_some(facts.names)} "
+            "(by_tag: true denies the image's own name too, whatever bytes it leads to by then)"
+        )
     if facts.static:
         leaks.append(f"no admission stops static pods: {_some(facts.static)}")
     if leaks:
