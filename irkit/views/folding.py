@@ -67,8 +67,8 @@ def folds(steps: Iterable[PlannedStep]) -> list[list[Fold]]:
 def _alike(one: PlannedStep) -> tuple[object, ...]:
     """What two children must have in common to be said at once."""
     calls = Counter(_kind(effect) for effect in one.effects)
-    verdict = one.verdict.status if one.verdict is not None else ""
-    told = "" if one.kind == "change" else _general(one.why, one)
+    verdict = (one.verdict.status, _general(one.verdict.why, one)) if one.verdict is not None else ()
+    told = "" if one.kind in {"change", "settled"} else _general(one.why, one)
     return one.kind, told, one.hint, one.demanded, verdict, tuple(sorted(calls))
 
 
@@ -78,7 +78,8 @@ def _fold(name: str, units: list[PlannedStep]) -> Fold:
         return Fold(name, first, tuple(units), (first.about,))
     reasons = dict.fromkeys(_general(one.why, one) for one in units)
     impact = merged([one for unit in units for one in unit.impact])
-    step = replace(first, why=next(iter(reasons)) if len(reasons) == 1 else "", impact=impact)
+    several = "it is so already" if first.kind == "settled" else ""
+    step = replace(first, why=next(iter(reasons)) if len(reasons) == 1 else several, impact=impact)
     return Fold(name, step, tuple(units), tuple(one.about for one in units))
 
 

@@ -71,6 +71,21 @@ def test_children_that_differ_are_rows_of_their_own() -> None:
     assert (no.step.hint, no.whom) == ("unprotect it", "shop/web-4")
 
 
+def test_what_is_done_already_is_one_row_though_each_has_its_own_record() -> None:
+    done = [
+        child(
+            number,
+            kind="settled",
+            effects=(),
+            why=f"kept as probes/{number}.json",
+            verdict=Verdict.unproven("not tried"),
+        )
+        for number in range(12)
+    ]
+    ((fold,),) = folds(done)
+    assert (fold.whom.partition(":")[0], fold.step.why) == ("12 pods of shop", "it is so already")
+
+
 def test_one_that_needs_more_calls_is_not_hidden_among_the_others() -> None:
     both = child(2, effects=(policy(), patch("web-2")))
     found = folds([child(1), both, child(3)])
