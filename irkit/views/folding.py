@@ -67,7 +67,8 @@ def folds(steps: Iterable[PlannedStep]) -> list[list[Fold]]:
 def _alike(one: PlannedStep) -> tuple[object, ...]:
     """What two children must have in common to be said at once."""
     calls = Counter(_kind(effect) for effect in one.effects)
-    verdict = (one.verdict.status, _general(one.verdict.why, one)) if one.verdict is not None else ()
+    seen = one.verdict
+    verdict = () if seen is None or seen.status == "proven" else (seen.status, _general(seen.why, one))
     told = "" if one.kind in {"change", "settled"} else _general(one.why, one)
     return one.kind, told, one.hint, one.demanded, verdict, tuple(sorted(calls))
 

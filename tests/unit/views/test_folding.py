@@ -82,6 +82,8 @@ def test_what_is_done_already_is_one_row_though_each_has_its_own_record() -> Non
         )
         for number in range(12)
     ]
+    proven = [replace(one, verdict=Verdict.proven(f"stored whole, sha256 {one.key}")) for one in done]
+    assert [len(group) for group in folds(proven)] == [1]
     ((fold,),) = folds(done)
     assert (fold.whom.partition(":")[0], fold.step.why) == ("12 pods of shop", "it is so already")
 
