@@ -31,6 +31,7 @@ from irkit.model.kube import CASE_LABEL, PODS, pointer
 from irkit.model.refs import ClusterRef, NamespaceRef
 from tests.cluster.live import Cluster, NoCluster
 from tests.cluster.pods import deployment, pod
+from tests.support.fleet import fleet
 
 ROUNDS = 5
 FLEET, CROWD, THREADS = 500, 2000, 16
@@ -52,17 +53,6 @@ spec:
   steps:
     - {id: label, uses: kube.label_pod, with: {pod: "${inputs.pod}"}}
     - {id: isolate, uses: kube.isolate_pod, needs: [label], with: {pod: "${inputs.pod}"}}
-"""
-MANY = """
-apiVersion: irkit.dev/v1alpha1
-kind: Playbook
-metadata: {name: many, title: Label and isolate all pods of a namespace}
-spec:
-  inputs: {namespace: {type: namespace}}
-  steps:
-    - {id: scope, uses: kube.scope_namespace, with: {namespace: "${inputs.namespace}"}}
-    - {id: label, uses: kube.label_pod, for_each: "${steps.scope.pods}", needs: [scope], with: {pod: "${item}"}}
-    - {id: isolate, uses: kube.isolate_pod, for_each: "${steps.scope.pods}", needs: [label], with: {pod: "${item}"}}
 """
 
 
@@ -202,7 +192,7 @@ def _app(cluster: Cluster, folder: Path) -> App:
 def _ask(cluster: Cluster, namespace: str) -> Ask:
     found: dict[str, Any] = cluster.get("Namespace", namespace)
     target = NamespaceRef(cluster=CLUSTER, name=namespace, uid=found["metadata"]["uid"])
-    return Ask(target, MANY.encode(), "many.yaml", {"namespace": target.dump()}, clock.now())
+    return Ask(target, fleet().encode(), "fleet.yaml", {"namespace": target.dump()}, clock.now())
 
 
 def _contained(cluster: Cluster, app: App, namespace: str) -> tuple[float, int, str]:

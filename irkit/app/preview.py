@@ -136,6 +136,9 @@ class _NoEvidence:
     def find(self, key: str) -> Artefact | None:  # noqa: ARG002 -- the port's
         return None
 
+    def any(self, folder: str) -> bool:  # noqa: ARG002 -- the port's
+        return False
+
     def content(self, key: str, limit: int) -> bytes:  # noqa: ARG002 -- the port's
         msg = f"there is no artefact {key}"
         raise JournalError(msg)

@@ -57,8 +57,6 @@ class DirectoryEvidence:
             JournalError: it cannot be read, or the key is none.
         """
         path = self._path(key)
-        if not path.parent.exists():  # a fleet asks for the probe of each of its pods, and few were probed
-            return None
         manifest = _read_manifest(path, key)
         if manifest is None:
             return self._torn(path, key)
@@ -73,6 +71,10 @@ class DirectoryEvidence:
             )
             raise _corrupt(key, what)
         return Artefact(key, manifest.sha256, manifest.size, manifest.media_type, manifest.complete)
+
+    def any(self, folder: str) -> bool:
+        """Whether anything was ever stored below. Raises JournalError where the folder is no key."""
+        return self._path(folder).is_dir()
 
     def put(self, effect: Store, chunks: Iterable[bytes]) -> Artefact:
         """Store bytes, whole or not at all. The same bytes again are adopted, by whomever they were stored.

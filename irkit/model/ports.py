@@ -88,6 +88,10 @@ class EvidenceReader(Protocol):
         """The artefact at this key, or None."""
         ...
 
+    def any(self, folder: str) -> bool:
+        """Whether anything was ever stored under keys that begin with this and a slash."""
+        ...
+
     def content(self, key: str, limit: int) -> bytes:
         """The bytes of a small artefact, checked against its manifest.
 

@@ -16,19 +16,9 @@ from irkit.model.kube import CASE_LABEL
 from irkit.model.refs import ClusterRef, NamespaceRef
 from tests.cluster.live import Cluster
 from tests.cluster.pods import pod
+from tests.support.fleet import fleet
 
 MANY = 60
-BOOK = b"""\
-apiVersion: irkit.dev/v1alpha1
-kind: Playbook
-metadata: {name: fleet, title: Label and isolate all pods of a namespace}
-spec:
-  inputs: {namespace: {type: namespace}}
-  steps:
-    - {id: scope, uses: kube.scope_namespace, with: {namespace: "${inputs.namespace}"}}
-    - {id: label, uses: kube.label_pod, for_each: "${steps.scope.pods}", needs: [scope], with: {pod: "${item}"}}
-    - {id: isolate, uses: kube.isolate_pod, for_each: "${steps.scope.pods}", needs: [label], with: {pod: "${item}"}}
-"""
 
 
 def test_a_fleet_is_one_list_a_wave_one_policy_and_one_patch_a_pod(
@@ -42,7 +32,7 @@ def test_a_fleet_is_one_list_a_wave_one_policy_and_one_patch_a_pod(
     app = App(tmp_path / "state", "ana", parts, limits=Limits(max_targets=MANY))
     uid = harness.get("Namespace", namespace)["metadata"]["uid"]
     target = NamespaceRef(cluster=ref, name=namespace, uid=uid)
-    ticket = app.open_run(Ask(target, BOOK, "fleet.yaml", {"namespace": target.dump()}, clock.now()))
+    ticket = app.open_run(Ask(target, fleet().encode(), "fleet.yaml", {"namespace": target.dump()}, clock.now()))
     mark = harness.mark()
 
     end = app.advance(ticket, threading.Event(), lambda _records: None)

@@ -22,23 +22,13 @@ from irkit.model import records as r
 from irkit.model.kube import CASE_LABEL
 from irkit.model.refs import ClusterRef, NamespaceRef
 from tests.e2e.stage import Stage, verdicts
+from tests.support.fleet import fleet as book_of_fleet
 from tests.support.shop import shop
 
 pytestmark = [pytest.mark.timeout(180), pytest.mark.e2e]
 
 MANY = 60
-BOOK = """\
-apiVersion: irkit.dev/v1alpha1
-kind: Playbook
-metadata: {name: fleet, title: Label and isolate all pods of a namespace}
-spec:
-  inputs: {namespace: {type: namespace}}
-  steps:
-    - {id: scope, uses: kube.scope_namespace, with: {namespace: "${inputs.namespace}"}}
-    - {id: label, uses: kube.label_pod, for_each: "${steps.scope.pods}", needs: [scope], with: {pod: "${item}"}%s}
-    - {id: isolate, uses: kube.isolate_pod, for_each: "${steps.scope.pods}", needs: [label], with: {pod: "${item}"}%s}
-"""
-STOPS, GOES_ON = BOOK % ("", ""), BOOK % ((", on_failure: continue",) * 2)
+STOPS, GOES_ON = book_of_fleet(), book_of_fleet(", on_failure: continue")
 
 
 @pytest.fixture(scope="module")

@@ -81,6 +81,9 @@ class MemoryReader:
     def find(self, key: str) -> Artefact | None:
         return self.artefacts.get(key)
 
+    def any(self, folder: str) -> bool:
+        return any(key.startswith(f"{folder}/") for key in self.artefacts)
+
     def content(self, key: str, limit: int) -> bytes:
         return self.contents[key]
 

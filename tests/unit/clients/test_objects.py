@@ -54,6 +54,16 @@ def test_nothing_is_none(evidence: DirectoryEvidence) -> None:
         list(evidence.read(KEY))
 
 
+def test_whether_anything_was_ever_stored_below_a_folder(evidence: DirectoryEvidence) -> None:
+    assert not evidence.any("IR-1")
+    evidence.put(store(b"x"), [b"x"])
+    assert evidence.any("IR-1")
+    assert evidence.any("IR-1/export")
+    assert not evidence.any("IR-2")
+    with pytest.raises(JournalError, match="no artefact key"):
+        evidence.any("../outside")
+
+
 def test_only_the_owner_may_read(evidence: DirectoryEvidence, tmp_path: Path) -> None:
     old = os.umask(0)
     try:

@@ -19,7 +19,7 @@ from irkit.actions.kube.lives import Life, lives
 from irkit.actions.kube.netpol import Opening, Pod, Policy, openings
 from irkit.actions.kube.objects import FARGATE_LABEL, find
 from irkit.actions.kube.pods import IpFamily, addresses, families
-from irkit.actions.kube.proofs import circumstances
+from irkit.actions.kube.proofs import PROBES, circumstances
 from irkit.model.doc import Doc
 from irkit.model.effects import Mark
 from irkit.model.kube import CASE_LABEL, NETWORK_POLICIES, PODS, SERVICES
@@ -122,7 +122,7 @@ def observe(pod: PodRef, mark: Mark, reader: Reader, choice: Choice) -> Facts:
 def _probe(reader: Reader, pod: PodRef, mark: Mark, listing: Listing, doc: Doc | None) -> ProbeSeen | None:
     """Asked for only once the pod is isolated: containment does not wait for what the engine's own policies are."""
     labels = {} if doc is None else doc.labels("metadata", "labels")
-    if doc is None or labels.get(CASE_LABEL) != mark.case:
+    if doc is None or labels.get(CASE_LABEL) != mark.case or not reader.evidence.any(PROBES):
         return None
     engines = standing(reader.kube(pod.cluster), pod.namespace, doc.text("spec", "nodeName", default=""))
     return probed(reader.evidence, pod, circumstances(listing.items, labels, engines))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from irkit.actions.kube.proofs.judge import EGRESS, INGRESS, Direction, Judged, judge
 from irkit.actions.kube.proofs.report import (
+    PROBES,
     Kept,
     Report,
     circumstances,
@@ -18,6 +19,6 @@ from irkit.actions.kube.proofs.report import (
 )
 
 __all__ = [
-    "EGRESS", "INGRESS", "Direction", "Judged", "Kept", "Report", "circumstances", "cut_base", "judge", "kept_reports",
-    "probe_base", "read_report", "report_bytes",
+    "EGRESS", "INGRESS", "PROBES", "Direction", "Judged", "Kept", "Report", "circumstances", "cut_base", "judge",
+    "kept_reports", "probe_base", "read_report", "report_bytes",
 ]  # fmt: skip

@@ -47,9 +47,13 @@ def circumstances(policies: Iterable[Doc], labels: Mapping[str, str], engines: S
     return digest(told | ({"engines": list[Json](engines)} if engines else {}))[:10]
 
 
+PROBES = "probes"
+"""Where probes are kept."""
+
+
 def probe_base(pod: PodRef, now: str) -> str:
     """Where probes of this pod under these circumstances are kept."""
-    return f"probes/{pod.uid}-{now}"
+    return f"{PROBES}/{pod.uid}-{now}"
 
 
 def cut_base(pod: PodRef, now: str) -> str:
