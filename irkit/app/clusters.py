@@ -47,7 +47,7 @@ def checked(ask: Ask, catalog: Catalog) -> tuple[Playbook, dict[str, Json]]:
     if not about or len({one.id for one in twice}) < len(twice):
         msg = "a case has each cluster once" if about else f"playbook {playbook.name} takes no {ask.target}"
         raise UsageError(msg, did="nothing was changed")
-    made, names = spread(playbook, about, places([one.cluster.name for one in ask.beside]))
+    made, names = spread(playbook, about, places(ask.target.cluster.name, [one.cluster.name for one in ask.beside]))
     further: dict[str, Json] = {name: one.dump() for name, one in zip(names, ask.beside, strict=True)}
     return made, check_inputs(made, {**ask.inputs, **further})
 

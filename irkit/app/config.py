@@ -52,6 +52,7 @@ class Flags:
     context: str = ""
     cluster: str = ""
     max_targets: int | None = None
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,7 @@ class Settings:
     file: Path | None = None
     chosen: str = ""  # id of the cluster that flags name, or of the only one
     explicit: bool = False  # flags name it
+    beside: tuple[tuple[str, str], ...] = ()  # further clusters that flags name, and what is meant there, as typed
     origins: Mapping[str, str] = field(default_factory=dict)
 
     def cluster(self, cluster_id: str) -> Cluster:
@@ -78,7 +80,8 @@ class Settings:
         Raises Refused where nothing names it, or flags name another: irkit never falls back.
         """
         for one in self.clusters:
-            if one.id == cluster_id and (self.chosen == cluster_id or not self.explicit):
+            named = self.chosen == cluster_id or cluster_id in dict(self.beside)
+            if one.id == cluster_id and (named or not self.explicit):
                 return one
         if self.chosen:
             via = next(one for one in self.clusters if one.id == self.chosen)
@@ -121,6 +124,7 @@ def load_settings(flags: Flags, env: Mapping[str, str], folder: Path) -> Setting
         msg = f"{path}: clusters: {twice} is named twice"
         raise ConfigError(msg, did="nothing was changed", hint="keep one of them")
     clusters, chosen = _chosen(clusters, flags, origins)
+    clusters, beside = _beside(clusters, flags, chosen)
     protected = values.get("protected", {})
     limits = values.get("limits", {})
     for key in ("lab", "routes"):
@@ -139,7 +143,7 @@ def load_settings(flags: Flags, env: Mapping[str, str], folder: Path) -> Setting
         protected_nodes=tuple(sorted(protected.get("nodes", ()))), max_targets=most,
         routes=base / Path(values["routes"]).expanduser() if "routes" in values else None,
         inputs=values.get("inputs", {}), file=path, chosen=chosen, explicit=bool(flags.cluster or flags.context),
-        origins=origins,
+        beside=beside, origins=origins,
     )  # fmt: skip
 
 
@@ -242,6 +246,29 @@ def _chosen(clusters: tuple[Cluster, ...], flags: Flags, origins: dict[str, str]
     return clusters, clusters[0].id if len(clusters) == 1 else ""
 
 
+def _beside(
+    clusters: tuple[Cluster, ...], flags: Flags, chosen: str
+) -> tuple[tuple[Cluster, ...], tuple[tuple[str, str], ...]]:
+    """The clusters with those that `--also` adds, and which it names: NAME or NAME=TARGET."""
+    found: dict[str, str] = {}
+    for one in flags.also:
+        name, _, text = one.partition("=")
+        match = [known for known in clusters if name in {known.id, _name(known.id), known.context} - {""}]
+        if len(match) > 1:
+            msg = f"--also {name} fits {len(match)} configured clusters"
+            raise UsageError(msg, did="nothing was changed", hint="give the whole ARN")
+        if not match and (name.startswith("arn:") or not name):
+            msg = f"no configuration names the cluster of --also {one}"
+            raise UsageError(msg, did="nothing was changed", hint=f"add it to {FILE} with its context")
+        known = match[0] if match else Cluster(_valid(f"context:{name}"), "", name)
+        if known.id == chosen or known.id in found:
+            msg = f"--also {name} names a cluster that is named already: {known.id}"
+            raise UsageError(msg, did="nothing was changed", hint="name each cluster once")
+        clusters = clusters if match else (*clusters, known)
+        found[known.id] = text
+    return clusters, tuple(found.items())
+
+
 def _valid(cluster_id: str) -> str:
     from pydantic import ValidationError  # noqa: PLC0415 -- start-up time
 
@@ -280,7 +307,8 @@ def build_app(settings: Settings) -> App:
                 raise
             others = ", ".join(one.context for one in settings.clusters if one.context and one.id != known.id)
             hint = f"{FILE} has the contexts {others}" if others else error.hint
-            msg = f"--context {known.context}: {error.message}"
+            flag = "--also" if known.id in dict(settings.beside) else "--context"
+            msg = f"{flag} {known.context}: {error.message}"
             raise ConfigError(msg, did=error.did, hint=hint) from error
 
     limits = Limits(

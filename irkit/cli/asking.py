@@ -15,7 +15,7 @@ from irkit.app.runs import Ask
 from irkit.cli.context import Context
 from irkit.cli.incident import read_input
 from irkit.cli.named import parse_reference, parse_target
-from irkit.errors import ConfigError, Refused, UsageError
+from irkit.errors import ClientError, ConfigError, Refused, UsageError
 from irkit.model.base import Json, Model
 from irkit.model.findings import Finding
 from irkit.model.playbooks import Input, Playbook
@@ -35,6 +35,9 @@ def ask_for_finding(own: Context, file: str, pick: str, playbook: str, inputs: S
 
     asked = now()
     _no_playbook_name(file)
+    if own.also:
+        msg = "a finding is about one cluster"
+        raise UsageError(msg, did="nothing was changed", hint="irkit --also NAME contain pod|image|… for several")
     raw = read_input(file)
     if b"kind: Playbook" in raw[:4096]:
         raise _no_finding(file)
@@ -56,7 +59,8 @@ def ask_for_target(own: Context, kind: str, text: str, playbook: str, inputs: Se
     cluster = ClusterRef(id=own.settings.pick().id)
     target = parse_target(kind, text, cluster)
     book = _Book.read(own, playbook)
-    return book.ask(own, asked, book.takes(target), target, book.given(inputs))
+    ask = book.ask(own, asked, book.takes(target), target, book.given(inputs))
+    return replace(ask, beside=_beside(own, kind, text))
 
 
 def ask_for_inputs(own: Context, playbook: str, inputs: Sequence[str]) -> Ask:
@@ -70,8 +74,9 @@ def ask_for_inputs(own: Context, playbook: str, inputs: Sequence[str]) -> Ask:
         needed = ", ".join(f"-i {one.name}=…" for one in book.checked.inputs if one.required) or "nothing"
         msg = f"playbook {book.name} needs its inputs: {needed}"
         raise UsageError(msg, did="nothing was changed", hint=f"irkit playbook show {book.name}")
-    target = parse_target(first.type, given.pop(first.name), cluster)
-    return book.ask(own, asked, first.name, target, given)
+    text = given.pop(first.name)
+    ask = book.ask(own, asked, first.name, parse_target(first.type, text, cluster), given)
+    return replace(ask, beside=_beside(own, first.type, text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +137,26 @@ class _Book:
         for key, text in given.items():
             values[key] = _value(own, declared[key], text, target.cluster)
         return Ask(target=living, playbook=self.source, playbook_name=self.name, inputs=values, asked=asked)
+
+
+def _beside(own: Context, kind: str, text: str) -> tuple[TargetRef, ...]:
+    """The same in the further clusters, or what is named for them. Raises Refused, UsageError, ClientError.
+
+    What has to be looked up and cannot be would be forgotten: so the whole command ends, and says what to leave out.
+    """
+    found = []
+    for cluster_id, other in own.settings.beside:
+        cluster = ClusterRef(id=cluster_id)
+        target = parse_target(kind, other or text, cluster)
+        try:
+            if own.settings.cluster(cluster_id).uid:
+                check_cluster(own.app, own.settings, cluster)
+            found.append(own.app.resolve(target))
+        except ClientError as error:
+            hint = f"go on without it, and contain it when it answers: leave --also {cluster.name} out"
+            msg = f"{cluster}: {error.message}"
+            raise type(error)(msg, hint=hint) from error
+    return tuple(found)
 
 
 def read_playbook(name_or_path: str) -> tuple[bytes, str]:

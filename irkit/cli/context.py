@@ -35,6 +35,7 @@ class Context:
     context: str = ""
     cluster: str = ""
     max_targets: int | None = None
+    also: tuple[str, ...] = ()
     preflight: bool = True
     json: bool = False
     debug: bool = False
@@ -50,7 +51,7 @@ class Context:
 
             flags = Flags(
                 config=self.config, state=self.state, operator=self.operator, context=self.context,
-                cluster=self.cluster, max_targets=self.max_targets,
+                cluster=self.cluster, max_targets=self.max_targets, also=self.also,
             )  # fmt: skip
             self._settings = load_settings(flags, os.environ, Path.cwd())
         return self._settings
@@ -69,7 +70,9 @@ class Context:
     def command(self) -> str:
         """How irkit must be typed to see what this invocation sees: what is printed must work when it is pasted."""
         named = (("--config", self.config), ("--state", self.state), ("--context", self.context))
-        flags = [f"{flag} {shlex.quote(value)}" for flag, value in (*named, ("--cluster", self.cluster)) if value]
+        beside = (("--also", one.partition("=")[0]) for one in self.also)
+        every = (*named, ("--cluster", self.cluster), *beside)
+        flags = [f"{flag} {shlex.quote(value)}" for flag, value in every if value]
         return " ".join([executable(), *flags])
 
     def known(self, name: str) -> None:

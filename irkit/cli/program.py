@@ -14,7 +14,7 @@ from irkit.cli import after, catalog, check, custody, doctor, drill, incident, l
 from irkit.cli.context import INTERRUPTED, Context, colourful, executable
 from irkit.cli.streams import Patient
 
-_VALUES = ("--config", "--state", "--operator", "--context", "--cluster", "--max-targets")
+_VALUES = ("--config", "--state", "--operator", "--context", "--cluster", "--also", "--max-targets")
 _SWITCHES = ("--json", "--debug", "--without-preflight")
 
 app = typer.Typer(
@@ -42,6 +42,10 @@ def options(  # noqa: PLR0913, PLR0917 -- typer takes options as parameters
     operator: Annotated[str, typer.Option(help="Your name in the journal.")] = "",
     kube_context: Annotated[str, typer.Option("--context", help="Kubeconfig context of the cluster.")] = "",
     cluster: Annotated[str, typer.Option(help="Cluster: its ARN, or its name in the configuration.")] = "",
+    also: Annotated[
+        list[str] | None,
+        typer.Option(help="A further cluster of the same case; NAME=TARGET where the target has another name there."),
+    ] = None,
     max_targets: Annotated[int | None, typer.Option(min=1, help="Allow this many targets.")] = None,
     without_preflight: Annotated[
         bool, typer.Option("--without-preflight", help="Begin although permissions are missing.")
@@ -56,7 +60,7 @@ def options(  # noqa: PLR0913, PLR0917 -- typer takes options as parameters
     own: Context = context.ensure_object(Context)
     own.config, own.state, own.operator = config, state, operator
     own.context, own.cluster, own.max_targets = kube_context, cluster, max_targets
-    own.json, own.debug = json, debug
+    own.json, own.debug, own.also = json, debug, tuple(also or ())
     own.preflight = not without_preflight
 
 

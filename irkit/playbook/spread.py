@@ -19,11 +19,18 @@ _LENGTH = 41
 _PLACE = 16
 
 
-def places(clusters: Sequence[str]) -> list[str]:
-    """What the copies for these clusters are called after: their names as far as an id can hold them, all different."""
+def places(first: str, further: Sequence[str]) -> list[str]:
+    """What the copies for the further clusters are called after: what tells their names from the first one's.
+
+    All differ: of prod-eu and prod-us, us.
+    """
+    words = [[word for word in re.split(r"[^a-z0-9]+", one.lower()) if word] for one in (first, *further)]
+    same = 0
+    while all(len(one) > same + 1 for one in words) and len({one[same] for one in words}) == 1:
+        same += 1
     found: list[str] = []
-    for one in clusters:
-        plain = re.sub(r"[^a-z0-9]+", "-", one.lower()).strip("-")[:_PLACE].rstrip("-") or "cluster"
+    for one in words[1:]:
+        plain = "-".join(one[same:])[:_PLACE].rstrip("-") or "cluster"
         name, number = plain, 1
         while name in found:
             number += 1

@@ -13,7 +13,7 @@ from irkit.views.figures import plural, size
 from irkit.views.marks import SIGNS, word
 from irkit.views.naming import crowd_words, step_words
 from irkit.views.outcome import Lead, lead
-from irkit.views.terminal import Line, Span, commands, field, hanging, pad
+from irkit.views.terminal import Line, Span, commands, field, fill, hanging
 
 _NAME = 16
 
@@ -37,7 +37,7 @@ def final_screen(  # noqa: PLR0913 -- what the screen depends on, all by keyword
         if step.status in {"leaky", "failed", "refused", "skipped", "unproven"}:
             text = f"{step.status}: {text}"
         name, about = crowd_words(view.run, [one.key for one in crowd])
-        lines.extend(hanging(f"  {sign} {pad(name, _NAME)} ", about + text, style=style if style == "bad" else ""))
+        lines.extend(hanging(f"  {sign} {fill(name, _NAME)} ", about + text, style=style if style == "bad" else ""))
         if step.state.hint:
             lines.extend(hanging(" " * (_NAME + 5), f"→ {step.state.hint}"))
         lines.extend(_drift(step))
@@ -93,7 +93,7 @@ def _waiting(case: CaseFile, view: RunView, irkit: str) -> list[Line]:
             digest = step.state.asked
             text = f"waiting for approval of {digest[:4]} {digest[4:8]}: {step.why}"
             name, about = step_words(view.run, step.key)
-            lines.extend(hanging(f"  ? {pad(name, _NAME)} ", about + text))
+            lines.extend(hanging(f"  ? {fill(name, _NAME)} ", about + text))
             lines.extend(hanging(" " * (_NAME + 5), f"→ {irkit} approve {case.state.case} {step.key}"))
     return lines
 
@@ -103,7 +103,7 @@ def _parked(case: CaseFile, view: RunView, parked: str, until: str, irkit: str) 
     for step in view.steps:
         if step.status == "parked":
             name, about = step_words(view.run, step.key)
-            lines.extend(hanging(f"  ‖ {pad(name, _NAME)} ", f"{about}parked, {step.why}"))
+            lines.extend(hanging(f"  ‖ {fill(name, _NAME)} ", f"{about}parked, {step.why}"))
             if step.state.hint:
                 lines.extend(hanging(" " * (_NAME + 5), f"→ {step.state.hint}"))
     name = case.state.case
@@ -148,7 +148,7 @@ def irreversible_lines(losses: list[tuple[str, str]]) -> list[Line]:
     """What an undo cannot take back."""
     lines: list[Line] = []
     for step, why in losses:
-        lines.extend(hanging(f"  ! {pad(step, _NAME)} ", f"cannot be taken back: {why}", style="warn"))
+        lines.extend(hanging(f"  ! {fill(step, _NAME)} ", f"cannot be taken back: {why}", style="warn"))
     return lines
 
 

@@ -26,6 +26,8 @@ def run_lines(case: CaseFile, run: RunState) -> list[Line]:
         lines.extend(finding_lines(finding))
     lines.extend(field("Cluster", str(state.cluster)))
     lines.extend(field("Target", f"{state.target} · uid {state.target.uid if state.target else ''}"))
+    for cluster in state.clusters:
+        lines.extend(field("Also", cluster))
     undone = f"undo of {', '.join(run.undoes)}"
     lines.extend(field("Playbook", undone if run.mode == "undo" else run.name))
     lines.extend(field("Case", f"{state.case} (open) · run {run.id}, by {run.who.operator}"))

@@ -32,6 +32,8 @@ def header_lines(ask: Ask, seen: Standing | None = None) -> list[Line]:
     lines.extend(field("Target", " · ".join(parts)))
     if seen is not None:
         lines.extend(_identity(seen))
+    for one in ask.beside:
+        lines.extend(field("Also", f"{one} in {one.cluster}"))
     lines.extend(field("Playbook", ask.playbook_name))
     return lines
 

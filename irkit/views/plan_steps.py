@@ -11,7 +11,7 @@ from irkit.model.base import Json
 from irkit.model.effects import KubeCall
 from irkit.views.figures import short
 from irkit.views.folding import Effect, Fold, call_summary, folds, words
-from irkit.views.terminal import Line, Span, hanging, pad
+from irkit.views.terminal import Line, Span, fill, hanging
 
 _NAME = 12
 _INDENT = " " * (_NAME + 6)
@@ -51,7 +51,7 @@ def summary_lines(found: Preview) -> list[Line]:
     told = _Told()
     for number, of_step in enumerate(folds(found.steps), 1):
         for index, fold in enumerate(of_step):
-            lead = _INDENT if index else f" {number:>2}  {pad(fold.name, _NAME)} "
+            lead = _INDENT if index else f" {number:>2}  {fill(fold.name, _NAME)} "
             lines.extend(_row(lead, fold, told))
     return lines
 

@@ -20,7 +20,7 @@ from irkit.views.figures import plural
 from irkit.views.marks import SIGNS
 from irkit.views.naming import step_words
 from irkit.views.outcome import seconds
-from irkit.views.terminal import WIDTH, Line, Span, clip, hanging, neutral, pad, paint, tagged
+from irkit.views.terminal import WIDTH, Line, Span, clip, fill, hanging, neutral, pad, paint, tagged
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -238,7 +238,7 @@ def _closed(case: CaseFile, body: r.StepClosed, run: str) -> list[Line]:
 
 def _line(run: RunState | None, sign: str, key: str, text: str, style: str) -> list[Line]:
     step, about = step_words(run, key)
-    lines = hanging(f"  {sign} {pad(step, _NAME)} ", f"{about}{text}", width=_WIDTH)
+    lines = hanging(f"  {sign} {fill(step, _NAME)} ", f"{about}{text}", width=_WIDTH)
     first = lines[0]
     lines[0] = [Span(first[0].text if isinstance(first[0], Span) else first[0], style), *first[1:]]
     return lines

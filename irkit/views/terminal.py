@@ -105,6 +105,12 @@ def pad(text: str, width: int) -> str:
     return text + " " * (width - cells(text))
 
 
+def fill(text: str, width: int) -> str:
+    """The neutralised text, filled to so many columns; whole where it is wider: steps are typed by their names."""
+    text = neutral(text)
+    return text + " " * (width - cells(text))
+
+
 def wrap(text: str, width: int) -> list[str]:
     """The neutralised text in lines of at most so many columns, broken at spaces.
 

@@ -2,140 +2,27 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Literal
+from dataclasses import replace
 
 import pytest
 
 from irkit.app import clock
 from irkit.app.check import check
-from irkit.app.runs import App, Ask, Parts, Ticket
-from irkit.clients.kube import Budget, connect
+from irkit.clients.kube import Budget
 from irkit.engine.perform import Closed, Parked
 from irkit.errors import Refused, UsageError
 from irkit.journal.state import RunState
-from irkit.lab import process
 from irkit.lab.auth import DEFAULT, Identity
-from irkit.lab.behaviour import TOOLS
 from irkit.lab.faults import Fault
-from irkit.lab.remote import LabControl
-from irkit.model.base import Json
-from irkit.model.ports import Kube
-from irkit.model.refs import ClusterRef, ImageRef, TargetRef
-from irkit.playbook import shipped
 from irkit.views.casefile import CaseFile
 from irkit.views.final import final_screen
 from irkit.views.outcome import exit_status
 from irkit.views.terminal import paint
-from tests.crash.harness import world_of
-from tests.e2e.plays import by_step, make_probeable
-from tests.e2e.stage import Stage, verdicts
-from tests.support.shop import shop
+from tests.e2e.plays import by_step
+from tests.e2e.stage import verdicts
+from tests.e2e.two import US, Two, Where, hanging
 
 pytestmark = [pytest.mark.timeout(180), pytest.mark.e2e]
-US = "arn:aws:eks:us-east-1:111122223333:cluster/prod-us"
-Where = Literal["here", "there"]
-
-
-@pytest.fixture(scope="session")
-def other_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[process.LabInfo]:
-    folder = tmp_path_factory.mktemp("there") / "lab"
-    info = process.up(folder, shop(cluster=US, seed=2))
-    try:
-        yield info
-    finally:
-        process.down(folder)
-
-
-@dataclass
-class Two:
-    """Two labs, and irkit with one state folder for both."""
-
-    here: Stage
-    there: Stage
-    budgets: dict[str, Budget]
-    read_seconds: float = 2.0
-
-    def app(self) -> App:
-        def reach(cluster: ClusterRef, agent: str) -> Kube:
-            stage = self.here if cluster.id == self.here.lab.cluster else self.there
-            return connect(
-                cluster, stage.lab.kubeconfig, stage.lab.context, user_agent=agent, read_seconds=self.read_seconds,
-                budget=self.budgets.get(cluster.id),
-            )  # fmt: skip
-
-        return App(self.here.state, "ana", Parts(connect=reach), limits=self.here.limits, lab=True)
-
-    def pod(self, where: Where, number: int = 0) -> TargetRef:
-        return (self.here if where == "here" else self.there).pods[number]
-
-    def image(self, where: Where, name: str = "web:1") -> TargetRef:
-        """By its digest: nothing has to be looked up."""
-        stage = self.here if where == "here" else self.there
-        return ImageRef(cluster=ClusterRef(id=stage.lab.cluster), name=name, uid=digest(stage, name))
-
-    def ask(self, book: str, name: str, here: TargetRef, there: TargetRef) -> Ask:
-        source, file = shipped.load(book)
-        given: dict[str, Json] = {name: here.dump(), "tools_image": TOOLS}
-        return Ask(here, source, file, given, clock.now(), beside=(there,))
-
-    def open(self, book: str = "compromised-pod", name: str = "pod") -> Ticket:
-        kind = self.pod if name == "pod" else self.image
-        return self.app().open_run(self.ask(book, name, kind("here"), kind("there")))
-
-    def advance(self, ticket: Ticket) -> Closed | Parked:
-        return self.app().advance(ticket, threading.Event(), lambda _records: None)
-
-    def undo(self, case: str) -> RunState:
-        app = self.app()
-        end = app.advance(app.open_undo(case, clock.now()), threading.Event(), lambda _records: None)
-        assert isinstance(end, Closed), end
-        return end.run
-
-    def worlds(self) -> list[object]:
-        return [world_of(one.control) for one in (self.here, self.there)]
-
-
-@pytest.fixture
-def two(stage: Stage, other_lab: process.LabInfo, tmp_path: Path) -> Iterator[Two]:
-    with other_lab.control() as control:
-        fresh(control)
-        there = Stage(other_lab, control, tmp_path / "state")
-        for one in (stage, there):
-            make_probeable(one)
-        yield Two(stage, there, {})
-        assert [] == control.unserved()
-
-
-def fresh(control: LabControl) -> None:
-    control.reset()
-    control.clear_audit()
-    control.clear_faults()
-
-
-@contextmanager
-def hanging(lab: process.LabInfo) -> Iterator[None]:
-    """The process stands still: connections are taken, and nothing answers."""
-    os.kill(lab.pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(lab.pid, signal.SIGCONT)
-
-
-def digest(stage: Stage, tag: str) -> str:
-    """What the lab's runtime says that it runs under a tag."""
-    for one in stage.control.dump():
-        for status in one.get("status", {}).get("containerStatuses", []) if one["kind"] == "Pod" else []:
-            if status["image"].endswith(tag):
-                return str(status["imageID"]).rpartition("sha256:")[2]
-    raise AssertionError(tag)
 
 
 def where(run: RunState, place: Where) -> dict[str, set[str]]:

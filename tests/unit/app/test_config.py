@@ -291,3 +291,58 @@ def test_a_pinned_cluster_must_answer_as_itself(tmp_path: Path) -> None:
     app._kubes[ARN, ""] = OneCluster("else")  # type: ignore[assignment]  # as above
     with pytest.raises(Refused, match="another cluster"):
         check_cluster(app, found, ClusterRef(id=ARN))
+
+
+# -- further clusters ------------------------------------------------------------------------------------
+
+
+def test_a_further_cluster_is_named_by_its_arn_its_name_or_its_context(tmp_path: Path) -> None:
+    write(tmp_path, WHOLE)
+    first, second = load(tmp_path).clusters[:2]
+    for name in (second.id, second.id.rpartition("/")[2].rpartition(":")[2], second.context):
+        if name:
+            found = load(tmp_path, cluster=first.id, also=(f"{name}=shop/web-2",))
+            assert found.beside == ((second.id, "shop/web-2"),)
+            assert (found.cluster(first.id), found.cluster(second.id)) == (first, second)
+
+
+def test_without_a_file_contexts_are_enough(tmp_path: Path) -> None:
+    found = load(tmp_path, context="a", also=("b", "c=x"))
+    assert found.beside == (("context:b", ""), ("context:c", "x"))
+    assert found.cluster("context:b").context == "b"
+
+
+def test_what_flags_do_not_name_is_still_refused(tmp_path: Path) -> None:
+    write(tmp_path, WHOLE)
+    first, second = load(tmp_path).clusters[:2]
+    with pytest.raises(Refused):
+        load(tmp_path, cluster=first.id, also=("elsewhere",)).cluster(second.id)
+
+
+@pytest.mark.parametrize(
+    ("also", "words"),
+    [
+        (("a",), "named already"),
+        (("b", "b"), "named already"),
+        (("",), "no configuration names"),
+        (("=x",), "no config"),
+    ],
+)
+def test_a_further_cluster_that_makes_no_sense(also: tuple[str, ...], words: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=words):
+        load(tmp_path, context="a", also=also)
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [("connections: 0", "1 to 256"), ("connections: many", "1 to 256"), ("requests_per_second: 0", "1 to 10000")],
+)
+def test_a_budget_that_makes_no_sense(setting: str, words: str, tmp_path: Path) -> None:
+    write(tmp_path, f"clusters:\n  - id: context:a\n    {setting}\n")
+    with pytest.raises(ConfigError, match=words):
+        load(tmp_path)
+
+
+def test_a_cluster_has_the_budget_that_the_file_says(tmp_path: Path) -> None:
+    write(tmp_path, "clusters:\n  - {id: context:a, connections: 4, requests_per_second: 20}\n  - {id: context:b}\n")
+    assert [(one.connections, one.requests_per_second) for one in load(tmp_path).clusters] == [(4, 20), (0, 0)]

@@ -111,7 +111,7 @@ spec:
 
 @given(st.lists(st.text(max_size=120), max_size=6))
 def test_every_place_gives_valid_ids_that_differ(names: list[str]) -> None:
-    found = places(names)
+    found = places("prod-eu", names)
     assert len(set(found)) == len(found) == len(names)
     assert all(re.fullmatch(r"[a-z0-9][a-z0-9-]{0,20}", one) for one in found)
     made, _ = spread(book("compromised-serviceaccount"), "service_account", found)
@@ -132,6 +132,25 @@ spec:
     made, given_to = spread(load_playbook(source, "own.yaml", CATALOG), "pod", ["us"])
     assert given_to == ("pod_2_us",)
     assert [one.name for one in made.inputs] == ["pod", "pod_us", "pod_2_us"]
+
+
+@pytest.mark.parametrize(
+    ("first", "further", "wanted"),
+    [
+        ("prod-eu", ["prod-us", "prod-ap"], ["us", "ap"]),
+        ("prod-eu", ["prod-us-1", "staging"], ["prod-us-1", "staging"]),
+        ("prod-eu", ["prod-eu-2"], ["eu-2"]),
+        ("prod", ["prod-eu"], ["prod-eu"]),
+        ("prod-eu", ["Prod_US", "prod.us"], ["us", "us-2"]),
+        ("eu", ["eu"], ["eu"]),
+        ("a", ["arn-of-a-very-long-cluster"], ["arn-of-a-very-lo"]),
+        ("a", ["@@"], ["cluster"]),
+    ],
+)
+def test_copies_are_called_after_what_tells_the_clusters_apart(
+    first: str, further: list[str], wanted: list[str]
+) -> None:
+    assert places(first, further) == wanted
 
 
 def test_long_ids_are_cut_and_stay_different() -> None:
