@@ -222,6 +222,7 @@ def test_hardest_21_an_undo_warns_of_the_deletions_that_wait_for_the_node(shop: 
     (shop.target,) = cluster.ready(shop.namespace, 1, app="suspect")
     with TURNS.alone():
         done = shop.contain()
+        assert 0 == done.returncode, done.stdout + done.stderr
         with paused(cluster, 2):
             name = beside["metadata"]["name"]
             deleted = lambda: "deletionTimestamp" in cluster.get("Pod", name, shop.namespace)["metadata"]  # noqa: E731 -- one condition
