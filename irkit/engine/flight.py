@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from queue import Empty, SimpleQueue
@@ -14,6 +15,10 @@ from irkit.engine.turns import Job
 
 Result = Looked | Blocked | Broken | Sent
 T = TypeVar("T")
+CROWD = 16
+"""In flight; fewer are few records."""
+LINGER = 0.02
+"""Seconds."""
 
 
 class Flight:
@@ -45,10 +50,15 @@ class Flight:
         future.add_done_callback(self._landed.put)
 
     def land(self, timeout: float) -> list[tuple[Result, Job]]:
-        """What ended since the last call; waits for the first, at most so many seconds. Raises what a job raised."""
+        """What ended since the last call; waits for the first, at most so many seconds. Raises what a job raised.
+
+        Of a crowd it waits for some more: they become one segment of the journal, and so one fdatasync.
+        """
         found: list[tuple[Result, Job]] = []
         try:
             ended = self._landed.get(timeout=timeout)
+            if len(self._jobs) > CROWD:
+                time.sleep(LINGER)
             while True:
                 job = self._jobs.pop(ended, None)
                 if job is not None:
