@@ -170,6 +170,14 @@ def furnish(cluster: Cluster, namespace: str) -> None:
     )  # fmt: skip
 
 
+def beside(shop: Shop) -> None:
+    """A Deployment's pod on the suspect node's own network: no policy governs it, so no label makes it evidence."""
+    there = {"kubernetes.io/hostname": shop.node}
+    made = deployment("beside", 1, command=["sleep", "1000000"], hostNetwork=True, nodeSelector=there)
+    shop.cluster.apply(made, namespace=shop.namespace)
+    shop.cluster.ready(shop.namespace, 1, app="beside")
+
+
 @contextmanager
 def open_shop(cluster: Cluster, folder: Path) -> Iterator[Shop]:
     """A shop whose pods serve; it is taken away with whatever a test left behind."""

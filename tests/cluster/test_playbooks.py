@@ -15,8 +15,7 @@ import pytest
 from irkit.playbook import shipped
 from tests.cluster.images import BUSYBOX
 from tests.cluster.live import Cluster
-from tests.cluster.pods import deployment
-from tests.cluster.scenes import ACCOUNT, CANARY, TOKEN, Done, Json, Shop, case_of, held, open_shop, refused
+from tests.cluster.scenes import ACCOUNT, CANARY, TOKEN, Done, Json, Shop, beside, case_of, held, open_shop, refused
 
 MARK = "irkit.dev/case"
 UNNAMED = {"selfsubjectaccessreviews", "selfsubjectreviews"}  # may we: asked before there is a case
@@ -139,14 +138,6 @@ def suspect(shop: Shop, case: str) -> None:
     untouched(shop, *(one for one in everybody if one["spec"]["nodeName"] != shop.node))
     other = shop.cluster.get("Node", shop.client(off=shop.node)["spec"]["nodeName"])
     assert "unschedulable" not in other["spec"]
-
-
-def beside(shop: Shop) -> None:
-    """A Deployment's pod on the suspect node's own network: no policy governs it, so no label makes it evidence."""
-    there = {"kubernetes.io/hostname": shop.node}
-    made = deployment("beside", 1, command=["sleep", "1000000"], hostNetwork=True, nodeSelector=there)
-    shop.cluster.apply(made, namespace=shop.namespace)
-    shop.cluster.ready(shop.namespace, 1, app="beside")
 
 
 def drained(shop: Shop, case: str) -> None:
