@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from irkit.actions.catalog import Catalog
 from irkit.actions.kube.engines import standing
 from irkit.actions.kube.pods import addresses, endpoints, may_forge, serving
-from irkit.actions.kube.proofs import circumstances, judge, kept_reports, read_report
+from irkit.actions.kube.proofs import circumstances, cut_base, judge, kept_reports, probe_base, read_report
 from irkit.actions.kube.tools import PATIENCE, TOOL_LABEL, Run, find_runs, tool_name
 from irkit.engine.guard import DeclaredReader
 from irkit.errors import Denied, Malformed
@@ -31,7 +32,7 @@ from irkit.model.kube import (
 )
 from irkit.model.plans import Change, Receipts, Settled, Verdict
 from irkit.model.ports import Artefact
-from irkit.model.refs import PodRef
+from irkit.model.refs import ClusterRef, PodRef
 from tests.support.action_cases import CASE
 from tests.support.action_shop import POD, mark_for, meta, shop
 from tests.support.memory import MemoryKube, MemoryReader
@@ -364,7 +365,9 @@ def report(into: str, out: str, established: int) -> dict[str, Any]:
     return {"facts": facts, "said": said}
 
 
-PROBE, CUT = "probes/p-1-{now}.json", "cuts/p-1-{now}.json"
+PROBE, CUT = probe_base(POD, "{now}") + ".json", cut_base(POD, "{now}") + ".json"
+OTHERS = POD.model_copy(update={"uid": "p-2"})
+ELSEWHERE = POD.model_copy(update={"cluster": ClusterRef(id="context:elsewhere")})
 
 
 @pytest.mark.parametrize(
@@ -378,8 +381,9 @@ PROBE, CUT = "probes/p-1-{now}.json", "cuts/p-1-{now}.json"
         ({PROBE: report("open", "timeout", 0)}, "leaky"),
         ({PROBE: report("timeout", "open", 0)}, "leaky"),
         ({PROBE: report("refused", "timeout", 0)}, "unproven"),  # nobody is known to listen
-        ({"probes/p-1-0123456789.json": report("timeout", "timeout", 0)}, "unproven"),  # under other circumstances
-        ({"probes/p-2-{now}.json": report("timeout", "timeout", 0)}, "unproven"),  # of another pod
+        ({PROBE.format(now="0123456789"): report("timeout", "timeout", 0)}, "unproven"),  # under other circumstances
+        ({probe_base(OTHERS, "{now}") + ".json": report("timeout", "timeout", 0)}, "unproven"),  # of another pod
+        ({probe_base(ELSEWHERE, "{now}") + ".json": report("timeout", "timeout", 0)}, "unproven"),
         ({PROBE: {"said": 7}}, "unproven"),  # damaged
     ],
 )
@@ -387,6 +391,13 @@ def test_an_isolation_is_proven_by_a_probe_under_its_own_circumstances(
     reports: dict[str, dict[str, Any]], verdict: str
 ) -> None:
     assert verdict == isolated(reports).status
+
+
+@pytest.mark.parametrize("base", [probe_base, cut_base])
+def test_pods_of_equal_uid_in_two_clusters_have_a_key_each(base: Callable[[PodRef, str], str]) -> None:
+    """A static pod's uid is made of its manifest and its node's name: two clusters may have the same."""
+    assert base(POD, "0123456789") != base(ELSEWHERE, "0123456789")
+    assert base(POD, "0123456789") == base(POD.model_copy(update={"name": "renamed"}), "0123456789")
 
 
 # -- takes -------------------------------------------------------------------------------------------------

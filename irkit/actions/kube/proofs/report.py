@@ -53,12 +53,17 @@ PROBES = "probes"
 
 def probe_base(pod: PodRef, now: str) -> str:
     """Where probes of this pod under these circumstances are kept."""
-    return f"{PROBES}/{pod.uid}-{now}"
+    return f"{PROBES}/{_of(pod)}-{now}"
 
 
 def cut_base(pod: PodRef, now: str) -> str:
     """Where it is kept what became of this pod's connections under these circumstances."""
-    return f"cuts/{pod.uid}-{now}"
+    return f"cuts/{_of(pod)}-{now}"
+
+
+def _of(pod: PodRef) -> str:
+    """A uid is unique within a cluster only: a static pod's is made of its manifest and its node's name."""
+    return f"{digest(pod.cluster.id)[:10]}-{pod.uid}"
 
 
 @dataclass(frozen=True, slots=True)
