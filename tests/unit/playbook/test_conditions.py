@@ -118,7 +118,7 @@ def test_finally_may_ask_about_every_step() -> None:
         ("@@${inputs.flag}", "token recognition error", "leave out the ${"),
         ("inputs.flag == @@True", "knows no `True`", "true, false and null"),
         ("len@@(inputs.pod.name) > 1", "knows no `len`", "the length is size(x)"),
-        ("siez@@(inputs.pod.name) > 1", "knows no `siez`", "did you mean `size`?"),
+        ("sixe@@(inputs.pod.name) > 1", "knows no `sixe`", "did you mean `size`?"),
         ('@@inputs.pod.name == r"x"', "a raw, binary or triple-quoted text", 'quote plainly: "text"'),
         ('@@inputs.pod.name == """x"""', "a raw, binary or triple-quoted text", 'quote plainly: "text"'),
         ("@@inputs.flag // why", "a comment in a condition", "YAML has comments"),
