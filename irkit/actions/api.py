@@ -25,7 +25,8 @@ class ActionSpec:
     `destroys` and `captures` name the parameter whose target loses its volatile evidence here, or has it
     kept here. `wide` are those of the reads and writes that go beyond the target's namespace; `optional` those that it
     does without where they are denied; `there` those that are in the namespace that the parameter `namespace` names,
-    where it names one. `settle` is how many seconds the observed system may lag behind an effect.
+    where it names one; `system` those of the reads that are made in kube-system as well, and done without where that
+    is denied. `settle` is how many seconds the observed system may lag behind an effect.
     `no_undo` says why there is no undo ("" where there is one); `undo_after` names actions that are undone before this
     one is, whichever was done first.
     """
@@ -41,6 +42,7 @@ class ActionSpec:
     wide: tuple[Access, ...] = ()
     optional: tuple[Access, ...] = ()
     there: tuple[Access, ...] = ()
+    system: tuple[Access, ...] = ()
     risk: Risk
     settle: int = 0
     no_undo: str = ""

@@ -27,6 +27,7 @@ _LOOKED_UP: dict[InputType, tuple[str, str]] = {
     "namespace": ("", NAMESPACES.plural),
     "serviceaccount": ("", SERVICE_ACCOUNTS.plural),
 }
+_SYSTEM = "kube-system"
 _INPUT = 2
 """Parts of `${inputs.NAME}`."""
 ITSELF = "irkit itself"
@@ -128,7 +129,7 @@ def _all(
     playbooks: Iterable[Playbook], catalog: Catalog, inputs: Mapping[str, Json]
 ) -> Iterator[tuple[_Wanted, str, bool]]:
     for playbook in playbooks:
-        yield _Wanted(Access(group="", resource=NAMESPACES.plural, verb="get"), True, "kube-system"), ITSELF, False
+        yield _Wanted(Access(group="", resource=NAMESPACES.plural, verb="get"), True, _SYSTEM), ITSELF, False
         for one in playbook.inputs:
             if one.type in _LOOKED_UP:
                 group, plural = _LOOKED_UP[one.type]
@@ -145,6 +146,8 @@ def _all(
                     namespace = there if access in spec.there and not everywhere else ""
                     optional = step.on_failure == "continue" or access in spec.optional
                     yield _Wanted(access, everywhere, namespace=namespace), step.id, optional
+            for access in spec.system:
+                yield _Wanted(access, everywhere=False, namespace=_SYSTEM), step.id, True
 
 
 def _there(playbook: Playbook, step: Step, inputs: Mapping[str, Json]) -> str:

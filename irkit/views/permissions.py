@@ -162,7 +162,7 @@ def permissions_json(found: Sequence[Grant]) -> Json:
     return [
         {
             "group": one.access.group, "resource": one.access.resource, "verb": one.access.verb, "name": one.name,
-            "everywhere": one.everywhere, "steps": [*one.steps], "optional": one.optional,
+            "everywhere": one.everywhere, "namespace": one.namespace, "steps": [*one.steps], "optional": one.optional,
         }
         for one in found
     ]  # fmt: skip

@@ -74,10 +74,6 @@ def test_nothing_is_denied_and_no_secret_is_read(book: str, stage: Stage, exact:
     assert [one for one in audit if one["resource"] == "secrets" and one["verb"] == "get"] == []
 
 
-AGENTS = ("list", "pods", "kube-system")
-"""Whether an agent of the VPC CNI was restarted: where irkit may not look, a proof is one of agents unseen."""
-
-
 @pytest.mark.parametrize("book", shipped.names())
 def test_in_one_namespace_what_is_clusterwide_is_granted_and_nothing_else_there(
     book: str, stage: Stage, exact: Callable[..., None]
@@ -93,7 +89,10 @@ def test_in_one_namespace_what_is_clusterwide_is_granted_and_nothing_else_there(
     denied = {(one["verb"], one["resource"], one["namespace"]) for one in stage.control.audit() if one["code"] == 403}
     failed = {key.partition("[")[0] for key, verdict in verdicts(end.run).items() if verdict == "failed"}
     if book == "node-suspect":  # a node has pods of other namespaces: they are named, and hold nothing up
-        assert (failed, denied - {AGENTS}) == ({"baseline"}, {("get", "pods", "kube-system")})
+        assert (failed, denied) == ({"baseline"}, {("get", "pods", "kube-system")})
     else:
-        assert (failed, denied - {AGENTS}) == (set(), set())
+        assert (failed, denied) == (set(), set())
+    listed = {(one["namespace"], one["code"]) for one in stage.control.audit() if one["verb"] == "list"
+              and one["resource"] == "pods"}  # fmt: skip
+    assert ("kube-system", 200) in listed  # whether an agent of the VPC CNI was started again is seen here too
     assert "failed" not in verdicts(asked.undo(ticket.case)).values()

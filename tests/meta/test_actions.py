@@ -251,3 +251,4 @@ def test_what_may_be_in_another_namespace_is_declared_and_has_a_parameter_that_n
 
     assert set(spec.there) <= {*spec.reads, *spec.writes} - {*spec.wide}
     assert not spec.there or "namespace" in spec.params.model_fields
+    assert set(spec.system) <= {*spec.reads} - {*spec.wide}

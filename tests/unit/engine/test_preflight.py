@@ -268,3 +268,27 @@ def test_an_undo_may_list_and_delete_the_tool_pods_that_a_crash_left_where_they_
 
     assert {"create pods in irkit", "delete pods in irkit", "list pods in irkit", "get pods in shop"} <= set(found)
     assert {"create pods in shop", "delete pods in shop"}.isdisjoint(found)
+
+
+# -- what is read in kube-system too --------------------------------------------------------------------------
+
+
+def test_what_is_read_in_kube_system_too_is_asked_there_as_well_and_done_without() -> None:
+    pods = access("list pods")
+    look = Inert("kube.look", reads=(pods,), system=(pods,))
+
+    found = grants([book(step("look", "kube.look"))], catalog(look))
+
+    asked = {str(one): one.grant.optional for one in needs(found, "shop") if one.grant.steps != (ITSELF,)}
+    assert asked == {"list pods in shop": False, "list pods in kube-system": True}
+
+
+def test_where_the_target_is_in_kube_system_itself_that_is_no_less_needed() -> None:
+    pods = access("list pods")
+    look = Inert("kube.look", reads=(pods,), system=(pods,))
+
+    found = needs(grants([book(step("look", "kube.look"))], catalog(look)), "kube-system")
+
+    assert [str(one) for one in Preflight(tuple(found)).blocking if one.grant.steps != (ITSELF,)] == [
+        "list pods in kube-system"
+    ]

@@ -173,11 +173,11 @@ def test_the_json_holds_every_grant() -> None:
 
     assert permissions_json(found) == [
         {
-            "group": "", "resource": "pods", "verb": "get", "name": "", "everywhere": False, "steps": ["cut"],
-            "optional": True,
+            "group": "", "resource": "pods", "verb": "get", "name": "", "everywhere": False, "namespace": "",
+            "steps": ["cut"], "optional": True,
         },
         {
             "group": "", "resource": "namespaces", "verb": "get", "name": "kube-system", "everywhere": True,
-            "steps": ["cut"], "optional": False,
+            "namespace": "", "steps": ["cut"], "optional": False,
         },
     ]  # fmt: skip

@@ -12,7 +12,7 @@ from pydantic import Field
 from irkit.actions.api import ActionSpec, Defaults
 from irkit.actions.kube.about import AboutPod
 from irkit.actions.kube.cut_connections.facts import CUT, Facts, clean, observe
-from irkit.actions.kube.engines import STANDING_READS
+from irkit.actions.kube.engines import AGENT_READS, STANDING_READS
 from irkit.actions.kube.objects import absent, access
 from irkit.actions.kube.proofs import Report
 from irkit.actions.kube.tools import (
@@ -67,6 +67,7 @@ class CutConnections(AboutPod, Defaults):
         writes=TOOL_WRITES,
         optional=STANDING_READS,
         there=TOOL_ACCESS,
+        system=AGENT_READS,
         risk="disruptive",
         example="pod: ${inputs.pod}\nimage: registry.example/irkit-tools:1",
     )

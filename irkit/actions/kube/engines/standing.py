@@ -25,6 +25,8 @@ from irkit.model.ports import KubeReader, Listing
 _KINDS: tuple[Resource, ...] = (*(one.resource for one in DENIALS), CILIUM_CLUSTER_POLICIES)
 STANDING_READS = tuple(one for kind in _KINDS for one in access(kind, "list"))
 """Where they are denied, a proof says nothing of these kinds, and goes when that changes."""
+AGENT_READS = access(PODS, "list")
+"""In kube-system, with the same where they are denied there."""
 _UNSEEN = "unseen"
 _SYSTEM, _AGENT = "kube-system", {"k8s-app": "aws-node"}
 """As aws/amazon-vpc-cni-k8s's own manifest has it."""

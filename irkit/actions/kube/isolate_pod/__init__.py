@@ -10,6 +10,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from irkit.actions.api import ActionSpec, Defaults, NoOutputs
+from irkit.actions.kube.engines import AGENT_READS
 from irkit.actions.kube.fields import Subject, remove_field, set_fields, take_out
 from irkit.actions.kube.isolate_pod.deny import OPTIONAL, READS, WRITES, refused, taken_away, unseen, wanted
 from irkit.actions.kube.isolate_pod.facts import Choice, Facts, observe
@@ -50,6 +51,7 @@ class IsolatePod(Defaults):
         writes=WRITES,
         wide=access(DAEMON_SETS, "list"),
         optional=OPTIONAL,
+        system=AGENT_READS,
         risk="disruptive",
         example="pod: ${inputs.pod}",
     )

@@ -14,7 +14,7 @@ from pydantic import Field
 from irkit.actions.api import ActionSpec, Defaults
 from irkit.actions.kube.about import AboutPod
 from irkit.actions.kube.objects import absent, access
-from irkit.actions.kube.probe_pod.controls import OPTIONAL, READS
+from irkit.actions.kube.probe_pod.controls import OPTIONAL, READS, SYSTEM
 from irkit.actions.kube.probe_pod.facts import Facts, destinations, observe, place
 from irkit.actions.kube.proofs import EGRESS, INGRESS, Direction, judge
 from irkit.actions.kube.tools import (
@@ -81,6 +81,7 @@ class ProbePod(AboutPod, Defaults):
         wide=access(SERVICES, "get"),
         optional=OPTIONAL,
         there=TOOL_ACCESS,
+        system=SYSTEM,
         risk="reversible",
         example="pod: ${inputs.pod}\nimage: registry.example/irkit-tools:1",
     )
@@ -128,9 +129,8 @@ class ProbePod(AboutPod, Defaults):
 
 
 def _run(p: Params, mark: Mark, facts: Facts, purpose: str) -> KubeCall:
-    return run_tool(
-        mark, purpose, p.image, place(p, facts, purpose), (_COMMAND, *destinations(facts, purpose)), facts.now
-    )
+    command = (_COMMAND, *destinations(facts, purpose))
+    return run_tool(mark, purpose, p.image, place(p, facts, purpose), command, facts.now)
 
 
 def _impact(p: Params, facts: Facts) -> tuple[Impact, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from irkit.actions.kube.engines import STANDING_READS
+from irkit.actions.kube.engines import AGENT_READS, STANDING_READS
 from irkit.actions.kube.objects import access, find
 from irkit.actions.kube.pods import addresses, endpoints, families, is_ip, join, port_of, ready
 from irkit.errors import Denied
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 READS = (
     *access(PODS, "get", "list"), *access(NETWORK_POLICIES, "list"), *access(SERVICES, "get"), *STANDING_READS,
 )  # fmt: skip
+SYSTEM = AGENT_READS
 OPTIONAL = (*access(SERVICES, "get"), *STANDING_READS)
 """The API server's own Service is one more control, if it may be read."""
 _SIBLINGS = 5
