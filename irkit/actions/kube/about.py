@@ -1,32 +1,28 @@
-"""What actions about one pod have in common: their target, the scope of their mark, and their lock."""
+"""What actions about one object have in common: their target, the scope of their mark, and their lock."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Generic, TypeVar
 
-from irkit.model.refs import PodRef
+from irkit.actions.api import TargetRef
 
-
-class HasPod(Protocol):
-    """Parameters that name a pod."""
-
-    @property
-    def pod(self) -> PodRef:
-        """The pod."""
-        ...
+P_contra = TypeVar("P_contra", contravariant=True)
 
 
-class AboutPod:
-    """An action on one pod: two of them on the same pod never overlap."""
+class About(Generic[P_contra]):
+    """An action on the object that the parameter `about` names: two of them on the same object never overlap."""
 
-    def target(self, p: HasPod) -> PodRef:
-        """The pod."""
-        return p.pod
+    about: str
 
-    def scope(self, p: HasPod) -> str:
-        """The pod's uid."""
-        return p.pod.uid or p.pod.path
+    def target(self, p: P_contra) -> TargetRef:
+        """The object."""
+        found: TargetRef = getattr(p, self.about)
+        return found
 
-    def locks(self, p: HasPod) -> tuple[str, ...]:
-        """The pod."""
-        return (p.pod.key,)
+    def scope(self, p: P_contra) -> str:
+        """The object's uid; of an image its digest. Its path where only that is known."""
+        return self.target(p).uid or self.target(p).path
+
+    def locks(self, p: P_contra) -> tuple[str, ...]:
+        """The object."""
+        return (self.target(p).key,)

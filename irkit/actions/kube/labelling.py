@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Protocol, TypeVar
 
 from pydantic import AfterValidator, Field, StringConstraints
 
 from irkit.actions.api import ActionSpec, Defaults
+from irkit.actions.kube.about import About
 from irkit.actions.kube.fields import Field as ObjectField
 from irkit.actions.kube.fields import Fields, Subject, clash, label, read_fields, set_fields, take_out
 from irkit.actions.kube.objects import absent, find, unpinned
-from irkit.model.base import Model
 from irkit.model.effects import KubeCall, Mark, Resource
 from irkit.model.kube import CASE_LABEL, DOMAIN, HELD_LABELS
 from irkit.model.plans import Change, Impact, Originals, Plan, Receipts, Refuse, Settled, Verdict
 from irkit.model.ports import Reader
 from irkit.model.records import CaseId
-from irkit.model.refs import NodeRef, PodRef, TargetRef
+from irkit.model.refs import TargetRef
 
 _PREFIX = r"([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?"
 _WORD = r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?"
@@ -36,10 +35,20 @@ Value = Annotated[str, StringConstraints(pattern=rf"^({_WORD})?$")]
 AddedLabels = Annotated[dict[Key, Value], Field(max_length=16, default_factory=dict)]
 """Label syntax: Kubernetes documentation, "Labels and Selectors"."""
 
-P = TypeVar("P", bound=Model)
+
+class HasLabels(Protocol):
+    """Parameters that name labels."""
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Labels beside the case's."""
+        ...
 
 
-class Labelling(Defaults, ABC, Generic[P]):
+P = TypeVar("P", bound=HasLabels)
+
+
+class Labelling(About[P], Defaults):
     """Adds the case's label, and any others asked for, to one object.
 
     What is `shared` may be held by several cases: the first has the case's label, each further one a label of its own.
@@ -48,22 +57,6 @@ class Labelling(Defaults, ABC, Generic[P]):
     spec: ActionSpec
     resource: Resource
     shared: bool = False
-
-    @abstractmethod
-    def target(self, p: P) -> PodRef | NodeRef:
-        """The object that is labelled."""
-
-    @abstractmethod
-    def added(self, p: P) -> dict[str, str]:
-        """Labels beside the case's."""
-
-    def scope(self, p: P) -> str:
-        """The object's uid."""
-        return self.target(p).uid or self.target(p).path
-
-    def locks(self, p: P) -> tuple[str, ...]:
-        """The object."""
-        return (self.target(p).key,)
 
     def observe(self, p: P, mark: Mark, reader: Reader) -> Fields:
         """The labels in question and irkit's annotation."""
@@ -88,7 +81,7 @@ class Labelling(Defaults, ABC, Generic[P]):
             seen = f"{HELD_LABELS}/{mark.case}" if first is not None else f"{CASE_LABEL}={mark.case}"
             return Settled(_already(ref, mine), Verdict.proven(f"read back: {seen}{first or ''}"))
         return unpinned(ref) or Change(
-            (edit.call,), f"{ref} lacks {', '.join(edit.after)}", _impact(self.added(p)), edit.originals, edit.after
+            (edit.call,), f"{ref} lacks {', '.join(edit.after)}", _impact(p.labels), edit.originals, edit.after
         )
 
     def undo(self, p: P, mark: Mark, originals: Originals, facts: Fields, mine: Receipts) -> Plan:  # noqa: ARG002 -- the port's
@@ -111,7 +104,7 @@ class Labelling(Defaults, ABC, Generic[P]):
         )
 
     def _fields(self, p: P, own: ObjectField) -> tuple[ObjectField, ...]:
-        return tuple(sorted((own, *(label(*one) for one in self.added(p).items())), key=lambda one: one.path))
+        return tuple(sorted((own, *(label(*one) for one in p.labels.items())), key=lambda one: one.path))
 
     def _known(self, p: P, mark: Mark) -> tuple[ObjectField, ...]:
         """All that it may set: which one, depends on who else holds the object."""
@@ -149,7 +142,7 @@ def other_holder(labels: Mapping[str, str], case: str) -> str:
     return next((one for one in held if one != case and is_case(one)), "")
 
 
-def _already(ref: PodRef | NodeRef, mine: Receipts) -> str:
+def _already(ref: TargetRef, mine: Receipts) -> str:
     return f"{ref} carries the labels" if mine else f"{ref} carried the labels already; undo leaves them"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from irkit.actions.api import NoUndo
+from irkit.actions.kube.about import About
 from irkit.actions.kube.inventory import Fleet, counted
 from irkit.model.base import Model
 from irkit.model.plans import Verdict
@@ -10,7 +11,7 @@ from irkit.model.plans import Verdict
 READ = Verdict.proven("read from the Kubernetes API")
 
 
-class Scoping(NoUndo):
+class Scoping(About[Model], NoUndo):
     """Reads, and settles at once with what was found."""
 
     def locks(self, p: Model) -> tuple[str, ...]:  # noqa: ARG002 -- the port's

@@ -10,6 +10,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from irkit.actions.api import ActionSpec, Defaults, NoOutputs
+from irkit.actions.kube.about import About
 from irkit.actions.kube.block_image.facts import Facts, impact, observe, verdict
 from irkit.actions.kube.block_image.policy import objects, reference
 from irkit.actions.kube.made import make_or_mend, take_away, taken
@@ -32,9 +33,10 @@ class Params(Model):
     )
 
 
-class BlockImage(Defaults):
+class BlockImage(About[Params], Defaults):
     """Creates the policy and then its binding, and deletes exactly those, the binding first."""
 
+    about = "image"
     spec = ActionSpec(
         id="kube.block_image",
         version=1,
@@ -55,18 +57,6 @@ class BlockImage(Defaults):
         risk="disruptive",
         example="image: ${inputs.image}",
     )
-
-    def target(self, p: Params) -> ImageRef:
-        """The image."""
-        return p.image
-
-    def scope(self, p: Params) -> str:
-        """The digest, or the name where only that is known."""
-        return p.image.uid or p.image.path
-
-    def locks(self, p: Params) -> tuple[str, ...]:
-        """The image."""
-        return (p.image.key,)
 
     def observe(self, p: Params, mark: Mark, reader: Reader) -> Facts:
         """The policy, its binding, and which pods run the image under which names."""

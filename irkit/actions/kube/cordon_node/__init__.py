@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pydantic import Field as Parameter
 
 from irkit.actions.api import ActionSpec, Defaults, NoOutputs
+from irkit.actions.kube.about import About
 from irkit.actions.kube.endings import Ending, away, endings, warnings
 from irkit.actions.kube.fields import Field, Fields, Subject, label, read_fields, set_fields, take_out
 from irkit.actions.kube.labelling import other_holder
@@ -45,9 +46,10 @@ class Facts:
     ending: tuple[Ending, ...] = ()
 
 
-class CordonNode(Defaults):
+class CordonNode(About[Params], Defaults):
     """Sets spec.unschedulable, and clears it only where irkit set it."""
 
+    about = "node"
     spec = ActionSpec(
         id="kube.cordon_node",
         version=1,
@@ -61,18 +63,6 @@ class CordonNode(Defaults):
         risk="reversible",
         example="node: ${steps.scope.node}",
     )
-
-    def target(self, p: Params) -> NodeRef:
-        """The node."""
-        return p.node
-
-    def scope(self, p: Params) -> str:
-        """The node's uid."""
-        return p.node.uid or p.node.path
-
-    def locks(self, p: Params) -> tuple[str, ...]:
-        """The node."""
-        return (p.node.key,)
 
     def observe(self, p: Params, mark: Mark, reader: Reader) -> Facts:
         """The node, and how many pods it has."""

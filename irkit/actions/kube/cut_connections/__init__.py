@@ -10,7 +10,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from irkit.actions.api import ActionSpec, Defaults
-from irkit.actions.kube.about import AboutPod
+from irkit.actions.kube.about import About
 from irkit.actions.kube.cut_connections.facts import CUT, Facts, clean, observe
 from irkit.actions.kube.engines import AGENT_READS, STANDING_READS
 from irkit.actions.kube.objects import absent, access
@@ -53,9 +53,10 @@ class Outputs(Model):
     left: int
 
 
-class CutConnections(AboutPod, Defaults):
+class CutConnections(About[Params], Defaults):
     """Runs the helper once under the policies as they are, keeps its report, removes it."""
 
+    about = "pod"
     spec = ActionSpec(
         id="kube.cut_connections",
         version=1,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pydantic import Field
 
 from irkit.actions.api import ActionSpec, NoOutputs, NoUndo
-from irkit.actions.kube.about import AboutPod
+from irkit.actions.kube.about import About
 from irkit.actions.kube.objects import MIRROR_ANNOTATION, NAME_LIMIT, Presence, access, find, unpinned
 from irkit.actions.kube.owners import controller
 from irkit.model.base import Model
@@ -44,9 +44,10 @@ class Facts:
     owner: str = ""
 
 
-class DeletePod(AboutPod, NoUndo):
+class DeletePod(About[Params], NoUndo):
     """Deletes exactly this pod, by uid."""
 
+    about = "pod"
     spec = ActionSpec(
         id="kube.delete_pod",
         version=1,

@@ -10,6 +10,7 @@ from typing import Annotated
 from pydantic import Field
 
 from irkit.actions.api import ActionSpec, NoOutputs, NoUndo
+from irkit.actions.kube.about import About
 from irkit.actions.kube.drain_node.facts import Facts, observe, split
 from irkit.actions.kube.evictions import EVICT, Evictee, allowed, evict, impact, impossible, wait_for
 from irkit.actions.kube.objects import absent, access, unpinned
@@ -34,9 +35,10 @@ class Params(Model):
     bare_pods: bool = Field(default=False, description="whether pods go too that nothing starts again")
 
 
-class DrainNode(NoUndo):
+class DrainNode(About[Params], NoUndo):
     """Evicts pods by uid, each asked of its budget by the API. It does not cordon: that has an undo of its own."""
 
+    about = "node"
     spec = ActionSpec(
         id="kube.drain_node",
         version=1,
@@ -52,18 +54,6 @@ class DrainNode(NoUndo):
         destroys="node",
         example="node: ${steps.scope.node}",
     )
-
-    def target(self, p: Params) -> NodeRef:
-        """The node."""
-        return p.node
-
-    def scope(self, p: Params) -> str:
-        """The node's uid."""
-        return p.node.uid or p.node.path
-
-    def locks(self, p: Params) -> tuple[str, ...]:
-        """The node."""
-        return (p.node.key,)
 
     def observe(self, p: Params, mark: Mark, reader: Reader) -> Facts:  # noqa: ARG002 -- the port's
         """The node, its pods and their budgets."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pydantic import Field
 
 from irkit.actions.api import ActionSpec, NoUndo
+from irkit.actions.kube.about import About
 from irkit.actions.kube.export_objects.gather import gather, lines
 from irkit.actions.kube.objects import Presence, absent, access, find
 from irkit.actions.kube.owners import pod_ref
@@ -72,9 +73,10 @@ class Facts:
     as_of: str = ""
 
 
-class ExportObjects(NoUndo):
+class ExportObjects(About[Params], NoUndo):
     """One artefact of JSON lines: a header, then the objects."""
 
+    about = "pod"
     spec = ActionSpec(
         id="kube.export_objects",
         version=1,
@@ -92,14 +94,6 @@ class ExportObjects(NoUndo):
         no_undo="evidence is kept",
         example="pod: ${inputs.pod}",
     )
-
-    def target(self, p: Params) -> PodRef:
-        """The pod."""
-        return p.pod
-
-    def scope(self, p: Params) -> str:
-        """The pod's uid."""
-        return p.pod.uid or p.pod.path
 
     def locks(self, p: Params) -> tuple[str, ...]:  # noqa: ARG002 -- the port's
         """None: the artefact's key is its lock."""

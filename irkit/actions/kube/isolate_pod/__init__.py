@@ -10,6 +10,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from irkit.actions.api import ActionSpec, Defaults, NoOutputs
+from irkit.actions.kube.about import About
 from irkit.actions.kube.engines import AGENT_READS
 from irkit.actions.kube.fields import Subject, remove_field, set_fields, take_out
 from irkit.actions.kube.isolate_pod.deny import OPTIONAL, READS, WRITES, refused, taken_away, unseen, wanted
@@ -37,9 +38,10 @@ class Params(Model):
     )
 
 
-class IsolatePod(Defaults):
+class IsolatePod(About[Params], Defaults):
     """Creates the case's deny-all policy in the pod's namespace, then labels the pod so that it is selected."""
 
+    about = "pod"
     spec = ActionSpec(
         id="kube.isolate_pod",
         version=1,
@@ -56,21 +58,13 @@ class IsolatePod(Defaults):
         example="pod: ${inputs.pod}",
     )
 
-    def target(self, p: Params) -> PodRef:
-        """The pod."""
-        return p.pod
-
     def scope(self, p: Params) -> str:
-        """The namespace: one policy serves all pods of the case in it."""
+        """The namespace: one policy serves all pods of the case in it, and its name is its lock."""
         return NamespaceRef(cluster=p.pod.cluster, name=p.pod.namespace).key
 
     def mark_params(self, p: Model) -> Json:  # noqa: ARG002 -- the port's
         """None: two pods of one namespace share the policy, and so the mark, by whatever engine."""
         return {}
-
-    def locks(self, p: Params) -> tuple[str, ...]:
-        """The pod. The policy needs none: its name is its lock."""
-        return (p.pod.key,)
 
     def observe(self, p: Params, mark: Mark, reader: Reader) -> Facts:
         """The pod, every policy that may select it, and who else feels it."""

@@ -25,6 +25,7 @@ class LabelNode(Labelling[Params]):
     Two suspects on one node are two cases: the second one marks the node beside the first.
     """
 
+    about = "node"
     resource = NODES
     shared = True
     spec = ActionSpec(
@@ -39,14 +40,6 @@ class LabelNode(Labelling[Params]):
         risk="reversible",
         example="node: ${steps.scope.node}",
     )
-
-    def target(self, p: Params) -> NodeRef:
-        """The node."""
-        return p.node
-
-    def added(self, p: Params) -> dict[str, str]:
-        """Labels beside the case's."""
-        return p.labels
 
 
 ACTION = LabelNode()

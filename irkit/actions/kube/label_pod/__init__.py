@@ -42,6 +42,7 @@ class Facts(Fields):
 class LabelPod(Labelling[Params]):
     """Adds the case's label to a pod; the first values stay in the journal and in an annotation."""
 
+    about = "pod"
     resource = PODS
     spec = ActionSpec(
         id="kube.label_pod",
@@ -55,14 +56,6 @@ class LabelPod(Labelling[Params]):
         risk="reversible",
         example="pod: ${inputs.pod}",
     )
-
-    def target(self, p: Params) -> PodRef:
-        """The pod."""
-        return p.pod
-
-    def added(self, p: Params) -> dict[str, str]:
-        """Labels beside the case's."""
-        return p.labels
 
     def observe(self, p: Params, mark: Mark, reader: Reader) -> Facts:
         """The labels in question, irkit's annotation, and the pod's containers."""

@@ -12,7 +12,7 @@ from typing import Annotated
 from pydantic import Field
 
 from irkit.actions.api import ActionSpec, Defaults
-from irkit.actions.kube.about import AboutPod
+from irkit.actions.kube.about import About
 from irkit.actions.kube.objects import absent, access
 from irkit.actions.kube.probe_pod.controls import OPTIONAL, READS, SYSTEM
 from irkit.actions.kube.probe_pod.facts import Facts, destinations, observe, place
@@ -66,9 +66,10 @@ class Outputs(Model):
     established: int
 
 
-class ProbePod(AboutPod, Defaults):
+class ProbePod(About[Params], Defaults):
     """Runs the tools, keeps their report under the circumstances that it was made in, removes them."""
 
+    about = "pod"
     spec = ActionSpec(
         id="kube.probe_pod",
         version=1,

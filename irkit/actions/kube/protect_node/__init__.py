@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pydantic import Field
 
 from irkit.actions.api import ActionSpec, Defaults, NoOutputs
+from irkit.actions.kube.about import About
 from irkit.actions.kube.alter import alter, annotation, read_exact, restore
 from irkit.actions.kube.fields import Fields, Subject
 from irkit.actions.kube.objects import absent, access, find, unpinned
@@ -44,9 +45,10 @@ class Facts:
     provider: str = ""
 
 
-class ProtectNode(Defaults):
+class ProtectNode(About[Params], Defaults):
     """Sets the annotations; what stood there before is kept and put back."""
 
+    about = "node"
     spec = ActionSpec(
         id="kube.protect_node",
         version=1,
@@ -59,18 +61,6 @@ class ProtectNode(Defaults):
         risk="reversible",
         example="node: ${steps.scope.node}",
     )
-
-    def target(self, p: Params) -> NodeRef:
-        """The node."""
-        return p.node
-
-    def scope(self, p: Params) -> str:
-        """The node's uid."""
-        return p.node.uid or p.node.path
-
-    def locks(self, p: Params) -> tuple[str, ...]:
-        """The node."""
-        return (p.node.key,)
 
     def observe(self, p: Params, mark: Mark, reader: Reader) -> Facts:
         """The annotations, and who made the node."""

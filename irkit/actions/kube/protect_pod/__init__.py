@@ -12,6 +12,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from irkit.actions.api import ActionSpec, Defaults, NoOutputs
+from irkit.actions.kube.about import About
 from irkit.actions.kube.alter import alter, restore
 from irkit.actions.kube.endings import warnings
 from irkit.actions.kube.fields import Subject, clash, label
@@ -41,9 +42,10 @@ class Params(Model):
     )
 
 
-class ProtectPod(Defaults):
+class ProtectPod(About[Params], Defaults):
     """One policy serves all pods of the case in a namespace; each pod gets its annotations and the case's label."""
 
+    about = "pod"
     spec = ActionSpec(
         id="kube.protect_pod",
         version=1,
@@ -66,21 +68,13 @@ class ProtectPod(Defaults):
         example="pod: ${inputs.pod}",
     )
 
-    def target(self, p: Params) -> PodRef:
-        """The pod."""
-        return p.pod
-
     def scope(self, p: Params) -> str:
-        """The namespace: one policy serves all pods of the case in it."""
+        """The namespace: one policy serves all pods of the case in it, and its name is its lock."""
         return NamespaceRef(cluster=p.pod.cluster, name=p.pod.namespace).key
 
     def mark_params(self, p: Model) -> Json:
         """Who may delete: it is in the policy. The pod is not: several share the policy."""
         return {"may_delete": list[Json](sorted(p.may_delete))} if isinstance(p, Params) else {}
-
-    def locks(self, p: Params) -> tuple[str, ...]:
-        """The pod. The policy needs none: its name is its lock."""
-        return (p.pod.key,)
 
     def observe(self, p: Params, mark: Mark, reader: Reader) -> Facts:
         """The pod, the policy, and who else is under it."""

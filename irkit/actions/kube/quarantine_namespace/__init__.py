@@ -10,6 +10,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from irkit.actions.api import ActionSpec, Defaults, NoOutputs
+from irkit.actions.kube.about import About
 from irkit.actions.kube.made import make_or_mend, take_away, taken
 from irkit.actions.kube.objects import absent, access, unpinned
 from irkit.actions.kube.quarantine_namespace.facts import Facts, impact, objects, observe, verdict
@@ -27,9 +28,10 @@ class Params(Model):
     namespace: NamespaceRef = Field(description="the namespace to close")
 
 
-class QuarantineNamespace(Defaults):
+class QuarantineNamespace(About[Params], Defaults):
     """Creates the two objects, and deletes exactly those."""
 
+    about = "namespace"
     spec = ActionSpec(
         id="kube.quarantine_namespace",
         version=1,
@@ -51,18 +53,6 @@ class QuarantineNamespace(Defaults):
         risk="disruptive",
         example="namespace: ${inputs.namespace}",
     )
-
-    def target(self, p: Params) -> NamespaceRef:
-        """The namespace."""
-        return p.namespace
-
-    def scope(self, p: Params) -> str:
-        """The namespace's uid."""
-        return p.namespace.uid or p.namespace.path
-
-    def locks(self, p: Params) -> tuple[str, ...]:
-        """The namespace."""
-        return (p.namespace.key,)
 
     def observe(self, p: Params, mark: Mark, reader: Reader) -> Facts:
         """The namespace, irkit's two objects, and who is in it."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from irkit.actions.api import ActionSpec, Defaults, NoOutputs
-from irkit.actions.kube.about import AboutPod
+from irkit.actions.kube.about import About
 from irkit.actions.kube.alter import alter, restore
 from irkit.actions.kube.fields import Subject
 from irkit.actions.kube.objects import absent, access, unpinned
@@ -47,9 +47,10 @@ class Params(Model):
     pod: PodRef = Field(description="the pod to take out")
 
 
-class ReleasePod(AboutPod, Defaults):
+class ReleasePod(About[Params], Defaults):
     """Removes the labels by which something selects the pod; their values are kept and put back."""
 
+    about = "pod"
     spec = ActionSpec(
         id="kube.release_pod",
         version=1,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from irkit.actions.api import ActionSpec, Defaults, NoOutputs
+from irkit.actions.kube.about import About
 from irkit.actions.kube.alter import alter, restore
 from irkit.actions.kube.fields import Fields, Subject
 from irkit.actions.kube.objects import absent, access, unpinned
@@ -28,9 +29,10 @@ class Params(Model):
     workload: WorkloadRef = Field(description="the Deployment, StatefulSet or DaemonSet whose pods are replaced")
 
 
-class ReplaceWorkload(Defaults):
+class ReplaceWorkload(About[Params], Defaults):
     """Sets an annotation on the template of the pods, as `kubectl rollout restart` does, and watches what follows."""
 
+    about = "workload"
     spec = ActionSpec(
         id="kube.replace_workload",
         version=1,
@@ -51,18 +53,6 @@ class ReplaceWorkload(Defaults):
         settle=2,
         example="workload: ${inputs.workload}",
     )
-
-    def target(self, p: Params) -> WorkloadRef:
-        """The workload."""
-        return p.workload
-
-    def scope(self, p: Params) -> str:
-        """Its uid."""
-        return p.workload.uid or p.workload.path
-
-    def locks(self, p: Params) -> tuple[str, ...]:
-        """The workload."""
-        return (p.workload.key,)
 
     def observe(self, p: Params, mark: Mark, reader: Reader) -> Facts:
         """How far it is, and whether its new pods serve."""

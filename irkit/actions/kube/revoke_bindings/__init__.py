@@ -13,6 +13,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from irkit.actions.api import ActionSpec, Defaults, NoOutputs
+from irkit.actions.kube.about import About
 from irkit.actions.kube.objects import absent, access, unpinned
 from irkit.actions.kube.revoke_bindings.edits import drift_of, field_of, lost, put_back, remove
 from irkit.actions.kube.revoke_bindings.facts import Facts, impact, observe, verdict
@@ -30,9 +31,10 @@ class Params(Model):
     service_account: ServiceAccountRef = Field(description="the service account that loses its rights")
 
 
-class RevokeBindings(Defaults):
+class RevokeBindings(About[Params], Defaults):
     """One patch a binding, guarded by the subject's place in the list."""
 
+    about = "service_account"
     spec = ActionSpec(
         id="kube.revoke_bindings",
         version=1,
@@ -56,18 +58,6 @@ class RevokeBindings(Defaults):
         risk="disruptive",
         example="service_account: ${inputs.service_account}",
     )
-
-    def target(self, p: Params) -> ServiceAccountRef:
-        """The service account."""
-        return p.service_account
-
-    def scope(self, p: Params) -> str:
-        """The service account's uid."""
-        return p.service_account.uid or p.service_account.path
-
-    def locks(self, p: Params) -> tuple[str, ...]:
-        """The service account."""
-        return (p.service_account.key,)
 
     def observe(self, p: Params, mark: Mark, reader: Reader) -> Facts:  # noqa: ARG002 -- the port's
         """The account, all bindings that give it something, and who else uses it."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from irkit.actions.api import ActionSpec, NoOutputs, NoUndo
+from irkit.actions.kube.about import About
 from irkit.actions.kube.objects import absent, access, unpinned
 from irkit.actions.kube.revoke_tokens.facts import Facts, Token, observe
 from irkit.actions.kube.revoke_tokens.judge import impact, verdict
@@ -33,9 +34,10 @@ class Params(Model):
     service_account: ServiceAccountRef = Field(description="the service account whose tokens are deleted")
 
 
-class RevokeTokens(NoUndo):
+class RevokeTokens(About[Params], NoUndo):
     """Deletes exactly the token Secrets that it saw, by uid."""
 
+    about = "service_account"
     spec = ActionSpec(
         id="kube.revoke_tokens",
         version=1,
@@ -51,18 +53,6 @@ class RevokeTokens(NoUndo):
         no_undo="a deleted token does not come back; whoever needs one is given a new one",
         example="service_account: ${inputs.service_account}",
     )
-
-    def target(self, p: Params) -> ServiceAccountRef:
-        """The service account."""
-        return p.service_account
-
-    def scope(self, p: Params) -> str:
-        """The service account's uid."""
-        return p.service_account.uid or p.service_account.path
-
-    def locks(self, p: Params) -> tuple[str, ...]:
-        """The service account."""
-        return (p.service_account.key,)
 
     def observe(self, p: Params, mark: Mark, reader: Reader) -> Facts:  # noqa: ARG002 -- the port's
         """The account, its token Secrets by their metadata, its living pods, and what bindings give it."""

@@ -7,6 +7,7 @@ case's own pod is among them nothing is scaled down until that pod is released.
 from __future__ import annotations
 
 from irkit.actions.api import ActionSpec, Defaults, NoOutputs
+from irkit.actions.kube.about import About
 from irkit.actions.kube.fields import Subject, op
 from irkit.actions.kube.objects import absent, access, unpinned
 from irkit.actions.kube.scale_workload.facts import SCALABLE, Facts, observe
@@ -16,7 +17,6 @@ from irkit.model.effects import Access, KubeCall, Mark
 from irkit.model.kube import CONTROLLERS, HPAS, PODS, REPLICA_SETS
 from irkit.model.plans import Change, Drift, Impact, Original, Originals, Plan, Receipts, Refuse, Settled, Verdict, Wait
 from irkit.model.ports import Reader
-from irkit.model.refs import WorkloadRef
 
 FIELD = "spec.replicas"
 _PATH = ("spec", "replicas")
@@ -32,9 +32,10 @@ def _scaling(kind: str) -> Access:
     return Access(group="apps", resource=f"{CONTROLLERS[kind].plural}/scale", verb="patch")
 
 
-class ScaleWorkload(Defaults):
+class ScaleWorkload(About[Params], Defaults):
     """Patches the scale subresource alone: the permission for it does not let anybody change the pods' template."""
 
+    about = "workload"
     spec = ActionSpec(
         id="kube.scale_workload",
         version=1,
@@ -50,18 +51,6 @@ class ScaleWorkload(Defaults):
         risk="disruptive",
         example="workload: ${inputs.workload}\nreplicas: 0",
     )  # fmt: skip
-
-    def target(self, p: Params) -> WorkloadRef:
-        """The workload."""
-        return p.workload
-
-    def scope(self, p: Params) -> str:
-        """Its uid."""
-        return p.workload.uid or p.workload.path
-
-    def locks(self, p: Params) -> tuple[str, ...]:
-        """The workload."""
-        return (p.workload.key,)
 
     def observe(self, p: Params, mark: Mark, reader: Reader) -> Facts:  # noqa: ARG002 -- the port's
         """The workload, its pods and its autoscalers."""

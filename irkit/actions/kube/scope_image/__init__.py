@@ -34,6 +34,7 @@ class Params(Model):
 class ScopeImage(Scoping):
     """Looks into every container of every pod, and at what lies on the nodes."""
 
+    about = "image"
     spec = ActionSpec(
         id="kube.scope_image",
         version=1,
@@ -47,14 +48,6 @@ class ScopeImage(Scoping):
         no_undo="it only reads",
         example="image: ${inputs.image}",
     )
-
-    def target(self, p: Params) -> ImageRef:
-        """The image."""
-        return p.image
-
-    def scope(self, p: Params) -> str:
-        """The image's digest."""
-        return p.image.uid or p.image.path
 
     def observe(self, p: Params, mark: Mark, reader: Reader) -> Facts:  # noqa: ARG002 -- the port's
         """All pods, and the images on all nodes."""

@@ -50,6 +50,7 @@ class Facts:
 class ScopeNamespace(Scoping):
     """Lists a namespace's pods, accounts, Services and policies."""
 
+    about = "namespace"
     spec = ActionSpec(
         id="kube.scope_namespace",
         version=1,
@@ -62,14 +63,6 @@ class ScopeNamespace(Scoping):
         no_undo="it only reads",
         example="namespace: ${inputs.namespace}",
     )
-
-    def target(self, p: Params) -> NamespaceRef:
-        """The namespace."""
-        return p.namespace
-
-    def scope(self, p: Params) -> str:
-        """The namespace's uid."""
-        return p.namespace.uid or p.namespace.path
 
     def observe(self, p: Params, mark: Mark, reader: Reader) -> Facts:  # noqa: ARG002 -- the port's
         """The namespace and what is in it."""

@@ -30,6 +30,7 @@ class Params(Model):
 class ScopeNode(Scoping):
     """Lists what runs on a node, and what of it would come back or cannot be stopped from the API."""
 
+    about = "node"
     spec = ActionSpec(
         id="kube.scope_node",
         version=1,
@@ -43,14 +44,6 @@ class ScopeNode(Scoping):
         no_undo="it only reads",
         example="node: ${inputs.node}",
     )
-
-    def target(self, p: Params) -> NodeRef:
-        """The node."""
-        return p.node
-
-    def scope(self, p: Params) -> str:
-        """The node's uid."""
-        return p.node.uid or p.node.path
 
     def observe(self, p: Params, mark: Mark, reader: Reader) -> Facts:  # noqa: ARG002 -- the port's
         """The node and all pods."""

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from irkit.actions.api import ActionSpec, NoUndo
+from irkit.actions.api import ActionSpec
 from irkit.actions.kube.exposure import READS as EXPOSURE
 from irkit.actions.kube.objects import absent, access
 from irkit.actions.kube.scope_pod.facts import Facts, Outputs, observe
+from irkit.actions.kube.scoping import READ, Scoping
 from irkit.model.base import Model
 from irkit.model.effects import Mark
 from irkit.model.kube import CONTROLLERS, NODES, PODS, SERVICE_ACCOUNTS
-from irkit.model.plans import Plan, Receipts, Settled, Verdict
+from irkit.model.plans import Plan, Receipts, Settled
 from irkit.model.ports import Reader
 from irkit.model.refs import PodRef
 
@@ -22,9 +23,10 @@ class Params(Model):
     pod: PodRef = Field(description="the pod to look at")
 
 
-class ScopePod(NoUndo):
+class ScopePod(Scoping):
     """Follows a pod to its node, identity, controllers, siblings, and whatever selects it."""
 
+    about = "pod"
     spec = ActionSpec(
         id="kube.scope_pod",
         version=1,
@@ -44,18 +46,6 @@ class ScopePod(NoUndo):
         example="pod: ${inputs.pod}",
     )
 
-    def target(self, p: Params) -> PodRef:
-        """The pod."""
-        return p.pod
-
-    def scope(self, p: Params) -> str:
-        """The pod's uid."""
-        return p.pod.uid or p.pod.path
-
-    def locks(self, p: Params) -> tuple[str, ...]:  # noqa: ARG002 -- the port's
-        """None: nothing is written."""
-        return ()
-
     def observe(self, p: Params, mark: Mark, reader: Reader) -> Facts:  # noqa: ARG002 -- the port's
         """The pod and everything it is part of."""
         return observe(p.pod, reader)
@@ -66,9 +56,7 @@ class ScopePod(NoUndo):
             return absent(p.pod, facts.presence)
         owner = f", of {facts.found.owners[-1]}" if facts.found.owners else ", of no controller"
         where = f" on {facts.found.node}" if facts.found.node else ", on no node yet"
-        return Settled(
-            f"{facts.found.phase}{where}{owner}", Verdict.proven("read from the Kubernetes API"), facts.found
-        )
+        return Settled(f"{facts.found.phase}{where}{owner}", READ, facts.found)
 
 
 ACTION = ScopePod()

@@ -10,10 +10,9 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from irkit.actions.api import ActionSpec
+from irkit.actions.api import ActionSpec, NoUndo
 from irkit.actions.kube.objects import access
 from irkit.actions.kube.scope_pod_ip.facts import Facts, Outputs, observe
-from irkit.actions.kube.scoping import Scoping
 from irkit.model.base import Model
 from irkit.model.effects import Mark
 from irkit.model.kube import NODES, PODS, SERVICE_ACCOUNTS
@@ -34,7 +33,7 @@ class Params(Model):
     )
 
 
-class ScopePodIP(Scoping):
+class ScopePodIP(NoUndo):
     """From an address to the pod that has it, or to the reason why nobody can say."""
 
     spec = ActionSpec(
@@ -58,6 +57,10 @@ class ScopePodIP(Scoping):
     def scope(self, p: Params) -> str:
         """The address."""
         return p.address.key
+
+    def locks(self, p: Params) -> tuple[str, ...]:  # noqa: ARG002 -- the port's
+        """None: nothing is written."""
+        return ()
 
     def observe(self, p: Params, mark: Mark, reader: Reader) -> Facts:  # noqa: ARG002 -- the port's
         """All pods, and all nodes."""

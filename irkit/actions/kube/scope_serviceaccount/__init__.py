@@ -41,6 +41,7 @@ class Params(Model):
 class ScopeServiceAccount(Scoping):
     """Reads RBAC once and answers both ways: what the account may do, and who may become it."""
 
+    about = "service_account"
     spec = ActionSpec(
         id="kube.scope_serviceaccount",
         version=1,
@@ -61,14 +62,6 @@ class ScopeServiceAccount(Scoping):
         no_undo="it only reads",
         example="service_account: ${inputs.service_account}",
     )
-
-    def target(self, p: Params) -> ServiceAccountRef:
-        """The service account."""
-        return p.service_account
-
-    def scope(self, p: Params) -> str:
-        """The service account's uid."""
-        return p.service_account.uid or p.service_account.path
 
     def observe(self, p: Params, mark: Mark, reader: Reader) -> Facts:  # noqa: ARG002 -- the port's
         """The account, its pods, and all of RBAC."""

@@ -29,6 +29,7 @@ class Params(Model):
 class ScopeWorkload(Scoping):
     """Follows a controller down to its pods: those of all ReplicaSets of a Deployment, of all Jobs of a CronJob."""
 
+    about = "workload"
     spec = ActionSpec(
         id="kube.scope_workload",
         version=1,
@@ -41,14 +42,6 @@ class ScopeWorkload(Scoping):
         no_undo="it only reads",
         example="workload: ${inputs.workload}",
     )
-
-    def target(self, p: Params) -> WorkloadRef:
-        """The controller."""
-        return p.workload
-
-    def scope(self, p: Params) -> str:
-        """The controller's uid."""
-        return p.workload.uid or p.workload.path
 
     def observe(self, p: Params, mark: Mark, reader: Reader) -> Facts:  # noqa: ARG002 -- the port's
         """The controller, and all pods of its namespace."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pydantic import Field as Parameter
 
 from irkit.actions.api import ActionSpec, Defaults, NoOutputs
+from irkit.actions.kube.about import About
 from irkit.actions.kube.alter import alter, read_exact, restore
 from irkit.actions.kube.fields import Field, Fields, Subject, clash, label
 from irkit.actions.kube.labelling import held_elsewhere
@@ -35,9 +36,10 @@ class Facts:
     running: tuple[str, ...] = ()
 
 
-class SuspendCronJob(Defaults):
+class SuspendCronJob(About[Params], Defaults):
     """Sets spec.suspend and the case's label, by which other cases see that it is held."""
 
+    about = "cronjob"
     spec = ActionSpec(
         id="kube.suspend_cronjob",
         version=1,
@@ -50,18 +52,6 @@ class SuspendCronJob(Defaults):
         risk="reversible",
         example="cronjob: ${inputs.cronjob}",
     )
-
-    def target(self, p: Params) -> WorkloadRef:
-        """The CronJob."""
-        return p.cronjob
-
-    def scope(self, p: Params) -> str:
-        """Its uid."""
-        return p.cronjob.uid or p.cronjob.path
-
-    def locks(self, p: Params) -> tuple[str, ...]:
-        """The CronJob."""
-        return (p.cronjob.key,)
 
     def observe(self, p: Params, mark: Mark, reader: Reader) -> Facts:
         """Whether it is suspended, and what it has running."""
