@@ -24,6 +24,8 @@ LINGER = 0.02
 class Flight:
     """What is in flight, in a bounded number of threads a cluster. As a context, it ends its threads.
 
+    A write is always waited for; looks are, where none was given up.
+
     Each cluster has threads of its own: one that hangs would soon have all of them, and the others none.
     Results come through a queue: asking 500 futures which of them ended costs more than most of their work.
     """
@@ -85,6 +87,7 @@ class Flight:
         return self
 
     def __exit__(self, _type: type[BaseException] | None, _e: BaseException | None, _tb: TracebackType | None) -> None:
+        wait([future for future, job in self._jobs.items() if job.change is not None])  # a write is never let go
         for pool in self._pools.values():
             pool.shutdown(wait=not self._given_up)
 

@@ -11,6 +11,7 @@ from irkit.engine.decide import Unit
 from irkit.engine.flight import Flight
 from irkit.engine.turns import Job
 from irkit.errors import JournalError
+from irkit.model.plans import Change
 from irkit.model.playbooks import Step
 from tests.support.records import mark
 
@@ -64,6 +65,29 @@ def test_a_look_that_was_given_up_is_not_heard_and_not_waited_for() -> None:
             assert [] == flight.land(0.0)
     finally:
         gate.set()  # the context ended while it hung
+
+
+def test_a_write_in_flight_is_waited_for_whatever_was_given_up() -> None:
+    """Else its case's lock would be free while it may still take effect, and another process would send it again."""
+    gate, begun, ended = threading.Event(), threading.Event(), threading.Event()
+    hangs, writes = job("hangs"), job("writes")
+    writes.change = Change((), "x")
+
+    def write() -> Any:
+        begun.set()
+        gate.wait(0.3)
+        ended.set()
+
+    hanging = threading.Event()
+    try:
+        with Flight(2) as flight:
+            flight.submit(hangs, lambda: said(str(hanging.wait(30))))
+            flight.submit(writes, write)
+            assert begun.wait(5)
+            flight.give_up(hangs)
+        assert ended.is_set()
+    finally:
+        hanging.set()
 
 
 def test_what_a_job_raises_is_raised_to_whoever_takes_it_in() -> None:
