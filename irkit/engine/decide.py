@@ -172,17 +172,9 @@ def _step_commands(playbook: Playbook, step: Step, run: RunState, now: str, busy
     working = any(key in busy for key in keys_of(step, run) or (step.id,))
     if run.aborting and not step.always and not working and not _begun(step, run):
         return [End(whole, Verdict(status="skipped", why="the run was aborted before this step began"))]
-    for need in step.needs:
-        before = playbook.step(need)
-        if not closed(before, run):
-            return []
-        verdict = failed_verdict(before, run)
-        if verdict is not None:
-            why = f"it needs `{need}`, which was {verdict.status}"
-            return [End(whole, Verdict(status="skipped", why=why))]
-    ended = _by_condition(playbook, step, run)
-    if ended is not None:
-        return [ended]
+    before = None if _entered(step, run) else _at_entry(playbook, step, run)
+    if before is not None:
+        return before
     if step.for_each is not None and step.id not in run.children:
         return [Expand(step)] if step.id not in busy else []
     found: list[Command] = []
@@ -202,10 +194,34 @@ def _begun(step: Step, run: RunState) -> bool:
     return any(key in run.steps and run.steps[key].phase in {"acting", "waiting"} for key in keys)
 
 
+def _entered(step: Step, run: RunState) -> bool:
+    """Whether what the step waited for was asked already. It is asked once: a look before a pause may change verdicts.
+
+    A step that wrote something would else be told as skipped or not needed.
+    """
+    if step.for_each is not None:
+        return step.id in run.children
+    state = run.steps.get(step.id)
+    return state is not None and (state.phase != "new" or state.turn > 0)
+
+
+def _at_entry(playbook: Playbook, step: Step, run: RunState) -> list[Command] | None:
+    """What becomes of a step that may not begin: it waits for what it needs, or ends. None: it may."""
+    for need in step.needs:
+        before = playbook.step(need)
+        if not closed(before, run):
+            return []
+        verdict = failed_verdict(before, run)
+        if verdict is not None:
+            why = f"it needs `{need}`, which was {verdict.status}"
+            return [End(Unit(step.id, step), Verdict(status="skipped", why=why))]
+    ended = _by_condition(playbook, step, run)
+    return None if ended is None else [ended]
+
+
 def _by_condition(playbook: Playbook, step: Step, run: RunState) -> End | None:
-    """The step's end where its condition does not let it begin. Asked once: what it asks about has ended."""
-    begun = step.id in run.children if step.for_each is not None else step.id in run.steps
-    if step.when is None or (begun and (step.for_each is not None or run.steps[step.id].phase != "new")):
+    """The step's end where its condition does not let it begin."""
+    if step.when is None:
         return None
     held = holds(step.when, run.inputs, outputs(playbook, run), verdicts(playbook, run))
     if isinstance(held, Missing):

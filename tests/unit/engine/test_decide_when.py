@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from irkit.actions.catalog import Catalog
 from irkit.engine.decide import End, Expand, Finish, Turn, decide, units, verdicts
 from irkit.engine.sweep import contained_ms, fell_short, tally
@@ -11,7 +13,7 @@ from irkit.journal.state import CaseState
 from irkit.model import records as r
 from irkit.model.plans import Verdict
 from irkit.model.playbooks import Expr, Playbook, Step, When
-from tests.support.records import START, Log, case_opened, closed, run_opened
+from tests.support.records import START, WHO, Log, case_opened, closed, run_opened
 
 PROVEN = When(text='steps.a_1.verdict == "proven"', names=(("steps", "a-1", "verdict"),))
 MANY = When(text="steps.a_1.outputs.size > 2", names=(("steps", "a-1", "outputs", "size"),))
@@ -132,3 +134,26 @@ def test_contained_in_does_not_wait_for_a_step_that_was_not_needed() -> None:
     assert contained_ms(units(playbook, run), run, Catalog.builtin()) >= 0
     skipped = begun(closed("isolate"), closed("other", SKIPPED)).runs["r1"]
     assert contained_ms(units(playbook, skipped), skipped, Catalog.builtin()) == -1
+
+
+@pytest.mark.parametrize("found", [Verdict.leaky("changed"), Verdict(status="failed", why="EVIDENCE LOST")], ids=str)
+@pytest.mark.parametrize("when", [PROVEN, None], ids=["when", "needs"])
+def test_what_is_found_before_a_pause_ends_no_step_that_has_begun(found: Verdict, when: When | None) -> None:
+    """What it wrote would be told as skipped."""
+    playbook = book(step("a-1"), step("b", "a-1", when=when))
+    parked = r.StepParked(run="r1", step="b", turn=1, why="denied", detail="403")
+    swept = r.StepClosed(run="r1", step="a-1", verdict=found, reason="x", sweep=True)
+    resumed = r.RunResumed(run="r1", who=WHO, tool="0")
+    (turn,) = decided(playbook, closed("a-1"), parked, swept, resumed)
+    assert isinstance(turn, Turn)
+    assert turn.unit.key == "b"
+
+
+def test_what_is_found_before_a_pause_ends_no_crowd_that_has_begun() -> None:
+    each = Expr(expr=("steps", "a-1", "outputs", "pods"))
+    playbook = book(step("a-1"), step("b", "a-1", for_each=each))
+    expanded = r.StepExpanded(run="r1", step="b", items=("x",), children=("b[x]",))
+    swept = r.StepClosed(run="r1", step="a-1", verdict=Verdict(status="failed", why="x"), reason="x", sweep=True)
+    (turn,) = decided(playbook, closed("a-1"), expanded, swept)
+    assert isinstance(turn, Turn)
+    assert turn.unit.key == "b[x]"
