@@ -14,8 +14,11 @@ from irkit.model.refs import ClusterRef
 class Clients:
     """Clients by cluster, made and told from other clusters when they are first asked for.
 
-    `pins` has what a cluster must be: the uid of its kube-system. Those who ask for a cluster while it is looked at
-    wait for that one look; one that failed is looked at again by the next who asks. Safe for threads.
+    `pins` has what a cluster must be: the uid of its kube-system; "" where it never said it, and then it must be none
+    of the others: steps that mean one cluster would take place in another, and be told of both.
+
+    Those who ask for a cluster while it is looked at wait for that one look; one that failed is looked at again by the
+    next who asks. Safe for threads.
     """
 
     def __init__(self, connect: Callable[[ClusterRef], Kube], pins: Mapping[str, str]) -> None:
@@ -47,8 +50,11 @@ class Clients:
             kube = self._connect(cluster)
         except (ConfigError, Refused) as error:  # its steps wait for a better configuration; the others go on
             raise Unreachable(str(error), hint=error.hint) from error
-        pin = self._pins.get(cluster.id, "")
-        if pin and kube.identity() != pin:
+        pin = self._pins.get(cluster.id)
+        if pin is None:
+            return kube
+        uid = kube.identity()
+        if uid != pin if pin else uid in self._pins.values():
             msg = f"{cluster} answers as another cluster than the one that this case is about"
             raise Unreachable(msg, hint="check its context in irkit.yaml")
         return kube

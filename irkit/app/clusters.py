@@ -7,7 +7,7 @@ one that does not answer, or answers as another, parks those steps and nothing e
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as TooLate
 from dataclasses import dataclass
@@ -83,7 +83,7 @@ def look_around(
     Raises:
         PlaybookError, UsageError: as `checked`.
         ClientError: the first cluster's identity cannot be read.
-        Refused: a cluster would not allow something that must not fail.
+        Refused: a cluster would not allow something that must not fail; or two of them are one.
     """
     playbook, inputs = checked(ask, catalog)
     one = load_playbook(ask.playbook, ask.playbook_name, catalog) if ask.beside else playbook  # for each cluster
@@ -97,7 +97,18 @@ def look_around(
     for cluster, asked in may.items():
         _allowed(_in_time(asked, ends), cluster, playbook)
     beside = {cluster.id: _in_time(asked, ends) or Reached() for cluster, asked in who.items()}
+    _distinct({ask.target.cluster.id: uid, **{cluster: one.uid for cluster, one in beside.items() if one.uid}})
     return Spanning(ask, playbook, inputs, uid, beside), found
+
+
+def _distinct(uids: Mapping[str, str]) -> None:
+    """Raises Refused where two names lead to one cluster: the other would be told as contained, and never touched."""
+    seen: dict[str, str] = {}
+    for cluster, uid in uids.items():
+        if uid in seen:
+            msg = f"{cluster} and {seen[uid]} are the same cluster: both contexts lead to one API server"
+            raise Refused(msg, did="nothing was changed", hint="check their contexts in irkit.yaml and the kubeconfig")
+        seen[uid] = cluster
 
 
 def _permissions(

@@ -62,7 +62,7 @@ class App:
         self.limits = limits or Limits()
         self.lab = lab
         self._kubes: dict[tuple[str, str], Kube] = {}
-        self._pins: dict[str, dict[str, str]] = {}  # what the further clusters of a case must be
+        self._pins: dict[str, dict[str, str]] = {}  # what the clusters of a case that has several must be
 
     # -- reaching the world ------------------------------------------------------------------------
 

@@ -24,7 +24,7 @@ def user_agent(case: str = "") -> str:
 class LiveWorld:
     """Implements the `World` port over the real clients. Connections are made when first needed.
 
-    `pins` has what further clusters must be (`clients.Clients`).
+    `pins` has what clusters must be (`clients.Clients`).
     """
 
     def __init__(

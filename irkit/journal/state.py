@@ -68,8 +68,10 @@ class CaseState:
 
     @property
     def pins(self) -> dict[str, str]:
-        """What the clusters beside the case's own must be: the uids of their kube-system, where they said them."""
-        return {cluster: reached.uid for cluster, reached in self.clusters.items()}
+        """What each cluster must be where the case has several: the uid of its kube-system, "" until it said it."""
+        if self.cluster is None or not self.clusters:
+            return {}
+        return {self.cluster.id: self.cluster_uid, **{one: reached.uid for one, reached in self.clusters.items()}}
 
     def generation(self, mark: str) -> int:
         """How many times this mark's work was undone."""

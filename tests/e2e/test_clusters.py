@@ -207,6 +207,29 @@ def test_a_case_has_each_cluster_once(two: Two) -> None:
         two.app().open_run(ask)
 
 
+def test_two_names_of_one_cluster_are_refused_before_anything_is_changed(two: Two) -> None:
+    """The other would be told as contained, and never be touched."""
+    ask = two.ask("malicious-image", "image", two.image("here"), two.image("there"))
+    two.there.lab = replace(two.here.lab, cluster=US)
+    with pytest.raises(Refused, match="are the same cluster"):
+        two.app().open_run(ask)
+    assert two.here.writes() == []
+
+
+def test_a_cluster_that_never_said_what_it_is_must_not_answer_as_the_other(two: Two) -> None:
+    ask = two.ask("malicious-image", "image", two.image("here"), two.image("there"))
+    two.read_seconds = 1.0
+    with hanging(two.there.lab):
+        ticket = two.app().open_run(ask)
+    two.there.lab = replace(two.here.lab, cluster=US)
+
+    end = two.advance(ticket)
+
+    assert isinstance(end, Parked)
+    assert {key for key, step in end.run.steps.items() if step.phase == "parked"} == {"scope-prod-us", "block-prod-us"}
+    assert all("answers as another cluster" in end.run.steps[key].why for key in ("scope-prod-us", "block-prod-us"))
+
+
 def test_what_the_other_cluster_would_not_allow_is_said_before_anything_is_changed(two: Two) -> None:
     two.there.control.add_token("responder", without_policies())
     try:
