@@ -97,12 +97,15 @@ def closed(step: Step, run: RunState) -> bool:
 
 
 def failed_verdict(step: Step, run: RunState) -> Verdict | None:
-    """The verdict that stops the step's dependants, if one does. A step that its `when` made unneeded stops none."""
+    """The verdict that stops the step's dependants, if one does. A step that its `when` made unneeded stops none.
+
+    Nor does one that did its work, and was found otherwise later: evidence that was lost is no reason to contain less.
+    """
     if step.on_failure == "continue":
         return None
     for key in {step.id, *(keys_of(step, run) or ())}:
         state = run.steps.get(key)
-        if state is None or state.verdict is None or state.condition:
+        if state is None or state.verdict is None or state.condition or state.swept:
             continue
         if state.verdict.status in _FAILED:
             return state.verdict

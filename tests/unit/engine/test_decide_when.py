@@ -157,3 +157,11 @@ def test_what_is_found_before_a_pause_ends_no_crowd_that_has_begun() -> None:
     (turn,) = decided(playbook, closed("a-1"), expanded, swept)
     assert isinstance(turn, Turn)
     assert turn.unit.key == "b[x]"
+
+
+def test_what_is_found_before_a_pause_keeps_no_step_from_beginning() -> None:
+    """A container that was started again is evidence lost, and no reason to leave its pod connected."""
+    swept = r.StepClosed(run="r1", step="a-1", verdict=Verdict(status="failed", why="x"), reason="x", sweep=True)
+    (turn,) = decided(book(step("a-1"), step("b", "a-1")), closed("a-1"), swept)
+    assert isinstance(turn, Turn)
+    assert turn.unit.key == "b"
