@@ -13,6 +13,7 @@ from irkit.app.check import check
 from irkit.app.preview import preview
 from irkit.engine.perform import Closed
 from irkit.journal.state import RunState
+from irkit.model.kube import CASE_LABEL
 from irkit.model.refs import PodRef
 from irkit.views.casefile import CaseFile
 from irkit.views.outcome import lead
@@ -91,6 +92,26 @@ def test_hardest_01_siblings_elsewhere_open_it_again_and_a_restarted_agent_ends_
     assert (case, "NOT CONTAINED") == (again, words)
     assert "connections came through" in why(run, "isolate")
     assert "or contain the node" in why(run, "isolate")
+
+
+def test_hardest_01_another_pod_under_the_cases_policy_opens_it_again_and_ends_the_proof(vpc_cni: Stage) -> None:
+    """The agents process a policy anew where it selects other pods than before, on every node."""
+    target = pick(vpc_cni, beside=False)
+    case, _, words = contain(vpc_cni, target)
+    assert words.startswith("Contained")
+    assert not passes(vpc_cni, outsider(vpc_cni), target)
+
+    second = vpc_cni.control.get("pods", next(one for one in web(vpc_cni) if one != target).name, "shop")
+    assert second is not None
+    second["metadata"]["labels"][CASE_LABEL] = case
+    vpc_cni.control.put(second)
+
+    assert passes(vpc_cni, outsider(vpc_cni), target)
+    (seen,) = [one for one in check(vpc_cni.app(), case).steps if one.step == "isolate"]
+    assert "unproven" == seen.status
+    assert "nobody tried a connection" in seen.why
+    again, _, words = contain(vpc_cni, target)
+    assert (case, "NOT CONTAINED") == (again, words)
 
 
 @pytest.mark.parametrize("policed", [True, False])

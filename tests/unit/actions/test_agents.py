@@ -9,8 +9,9 @@ import pytest
 from irkit.actions.kube.engines import standing
 from irkit.errors import Denied
 from irkit.model.effects import Resource
-from irkit.model.kube import PODS
+from irkit.model.kube import CASE_LABEL, CLUSTER_NETWORK_POLICIES, PODS
 from irkit.model.ports import Listing
+from tests.support.action_cases import CASE
 from tests.support.memory import MemoryKube
 
 NODE = "node-1"
@@ -49,3 +50,38 @@ def test_an_agent_that_may_not_be_looked_at_is_no_obstacle() -> None:
             return super().list(resource, namespace, labels)
 
     assert standing(Hidden({}), "shop", NODE) == ("agent unseen",)
+
+
+# -- which pods the case's policy selects ------------------------------------------------------------------------
+
+
+def marked(name: str, case: str = CASE, phase: str = "Running", namespace: str = "shop") -> dict[str, Any]:
+    meta = {"name": name, "namespace": namespace, "uid": f"p-{name}", "labels": {CASE_LABEL: case}}
+    return {"metadata": meta, "spec": {"nodeName": "node-2"}, "status": {"phase": phase}}
+
+
+def with_case(*pods: dict[str, Any], served: bool = False) -> tuple[str, ...]:
+    crds: dict[Resource, list[Any]] = {CLUSTER_NETWORK_POLICIES: []} if served else {}
+    return standing(MemoryKube({PODS: list(pods), **crds}), "shop", NODE, CASE)
+
+
+@pytest.mark.parametrize("served", [False, True], ids=["agent", "auto-mode"])
+def test_a_pod_that_comes_under_the_cases_policy_or_leaves_it_is_another_circumstance(*, served: bool) -> None:
+    """The agents process that policy anew then. In EKS Auto Mode they are no pods, and are known by their CRDs."""
+    agents = [] if served else [agent()]
+    one = with_case(*agents, marked("a"), served=served)
+
+    assert one == with_case(*agents, marked("a"), served=served)
+    assert one != with_case(*agents, marked("a"), marked("b"), served=served)
+    assert one != with_case(*agents, served=served)
+    assert one != with_case(*agents, marked("a", phase="Failed"), served=served)
+
+
+def test_pods_of_other_cases_and_namespaces_are_no_circumstance() -> None:
+    assert with_case(agent(), marked("a")) == with_case(
+        agent(), marked("a"), marked("b", case="IR-20260101-zzzz"), marked("c", namespace="other")
+    )
+
+
+def test_under_another_engine_a_second_pod_ends_no_proof() -> None:
+    assert with_case(marked("a")) == with_case(marked("a"), marked("b")) == ()

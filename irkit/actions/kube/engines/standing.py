@@ -1,7 +1,8 @@
 """What an engine's own policies are now: a proof counts only while they are what they were.
 
 Where the Amazon VPC CNI runs, the agent of the pod's node is in it too: one that starts again processes all policies
-anew, and may open what it had denied (domain.md §1, hardest test 1).
+anew, and may open what it had denied (domain.md §1, hardest test 1). It processes the case's policy anew whenever that
+selects other pods than before, so which pods of the namespace bear the case's label is in it as well.
 Every object of these kinds is in it, irkit's and others', whomever it selects: each engine has selectors and an order
 of its own, and which object decides over a pod is not judged here. Calico's API server and the storage behind it show
 the same objects; a cluster has either or both.
@@ -16,10 +17,10 @@ import orjson
 from irkit.actions.kube.engines.denials import DENIALS
 from irkit.actions.kube.engines.detect import NOT_SEEN
 from irkit.actions.kube.lives import lives
-from irkit.actions.kube.objects import NAME_LIMIT, UID_LIMIT, access
+from irkit.actions.kube.objects import NAME_LIMIT, UID_LIMIT, access, living
 from irkit.errors import NotFound, Unsupported
 from irkit.model.effects import Resource
-from irkit.model.kube import CILIUM_CLUSTER_POLICIES, PODS
+from irkit.model.kube import CASE_LABEL, CILIUM_CLUSTER_POLICIES, CLUSTER_NETWORK_POLICIES, PODS
 from irkit.model.ports import KubeReader, Listing
 
 _KINDS: tuple[Resource, ...] = (*(one.resource for one in DENIALS), CILIUM_CLUSTER_POLICIES)
@@ -32,15 +33,30 @@ _SYSTEM, _AGENT = "kube-system", {"k8s-app": "aws-node"}
 """As aws/amazon-vpc-cni-k8s's own manifest has it."""
 
 
-def standing(kube: KubeReader, namespace: str, node: str = "") -> tuple[str, ...]:
+def standing(kube: KubeReader, namespace: str, node: str = "", case: str = "") -> tuple[str, ...]:
     """One text a kind that the cluster has, as of now, for a pod of this namespace: the same while nothing changes.
 
-    With `node` one more where the Amazon VPC CNI's agent runs there. One LIST each. Raises CredentialsExpired,
-    Unreachable or Throttled.
+    With `node` one more where the Amazon VPC CNI's agent runs there, or might, and with `case` there another one for
+    the case's pods. EKS Auto Mode runs the agent on the node itself: its custom resources tell. One LIST each. Raises
+    CredentialsExpired, Unreachable or Throttled.
     """
-    kinds = tuple(found for kind in _KINDS if (found := _kind(kube, kind, namespace)))
+    kinds = [_kind(kube, kind, namespace) for kind in _KINDS]
     agent = _agent(kube, node) if node else ""
-    return (*kinds, agent) if agent else kinds
+    by_label = agent or kinds[_KINDS.index(CLUSTER_NETWORK_POLICIES)] not in {None, _unseen(CLUSTER_NETWORK_POLICIES)}
+    held = _held(kube, namespace, case) if case and by_label else ""
+    return tuple(one for one in (*kinds, agent, held) if one)
+
+
+def _held(kube: KubeReader, namespace: str, case: str) -> str:
+    """The pods that the case's policy selects."""
+    try:
+        return f"held {kube.list(PODS, namespace, {CASE_LABEL: case}).derive(_living)}"
+    except NOT_SEEN:
+        return f"held {_UNSEEN}"
+
+
+def _living(listing: Listing) -> str:
+    return _hash(sorted(doc.text("metadata", "uid", limit=UID_LIMIT) for doc in listing.items if living(doc)))
 
 
 def _agent(kube: KubeReader, node: str) -> str:
@@ -57,14 +73,19 @@ def _agent(kube: KubeReader, node: str) -> str:
     return f"agent {_hash(found)}" if found else ""
 
 
-def _kind(kube: KubeReader, kind: Resource, namespace: str) -> str:
+def _kind(kube: KubeReader, kind: Resource, namespace: str) -> str | None:
+    """None where the cluster does not serve it, "" where it has none."""
     try:
         found = kube.list(kind, namespace if kind.namespaced else "").derive(_digest)
     except (Unsupported, NotFound):
-        return ""
+        return None
     except NOT_SEEN:
-        found = _UNSEEN
+        return _unseen(kind)
     return f"{kind} {found}" if found else ""
+
+
+def _unseen(kind: Resource) -> str:
+    return f"{kind} {_UNSEEN}"
 
 
 def _digest(listing: Listing) -> str:

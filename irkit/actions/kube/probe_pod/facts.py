@@ -74,7 +74,7 @@ def observe(p: Params, mark: Mark, reader: Reader) -> Facts:
     labels = doc.labels("metadata", "labels")
     policies = kube.list(NETWORK_POLICIES, p.pod.namespace).items
     node = doc.text("spec", "nodeName", default="", limit=NAME_LIMIT)
-    now = circumstances(policies, labels, standing(kube, p.pod.namespace, node))
+    now = circumstances(policies, labels, standing(kube, p.pod.namespace, node, mark.case))
     kept = kept_reports(reader.evidence, probe_base(p.pod, now))
     uids = {purpose: run.uid for purpose, run in runs.items()}
     again = bool(p.image) and kept.again(_asked(p), inconclusive=bool(kept.last and kept.last.errors))
