@@ -123,13 +123,13 @@ class Engine:
         self.append(r.RunResumed(run=run_id, who=self.setting.who, tool=__version__))
         end = None if budget is None else after(self.setting.clock(), budget)
         self._aims.clear()
-        with Flight(self.setting.workers) as self.flight:
-            try:
+        try:
+            with Flight(self.setting.workers) as self.flight:  # what was sent has ended before a lock is free
                 return self._loop(playbook, run, stop, end)
-            finally:
-                for job in self.jobs.values():
-                    job.held.release()
-                self.jobs.clear()
+        finally:
+            for job in self.jobs.values():
+                job.held.release()
+            self.jobs.clear()
 
     def _loop(self, playbook: Playbook, run: RunState, stop: threading.Event, end: str | None) -> Closed | Parked:
         heard = -POLL  # monotonic

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from irkit.app import clock
+from irkit.engine import perform
 from irkit.engine.guard import Limits
-from irkit.engine.locks import Locks
+from irkit.engine.locks import Held, Locks
 from irkit.engine.perform import Closed, Parked
 from irkit.errors import Refused
 from irkit.journal.verify import verify
@@ -275,6 +276,24 @@ def test_an_interrupt_lets_the_effect_in_flight_end_and_a_resume_finishes(stage:
     again = stage.advance(ticket)
     assert isinstance(again, Closed)
     assert ["patch pods", "create networkpolicies"] == stage.writes()
+
+
+def test_an_objects_lock_is_held_until_what_was_sent_has_ended(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even where the write takes longer than an interrupted run waits for it: another case would write beside it."""
+    monkeypatch.setattr(perform, "GRACE", 0.1)
+    sent: list[list[str]] = []
+    release = Held.release
+
+    def released(held: Held) -> None:
+        sent.append(stage.writes())
+        release(held)
+
+    monkeypatch.setattr(Held, "release", released)
+    stage.control.fault(Fault(kind="latency", ms=1500, verb="patch", resource="pods"))
+    ticket = stage.open(book(LABEL))
+    threading.Timer(0.5, stage.stop.set).start()
+    assert isinstance(stage.advance(ticket), Parked)
+    assert [] not in sent
 
 
 def test_a_look_that_hangs_ends_with_its_step_and_holds_up_nobody(stage: Stage) -> None:
