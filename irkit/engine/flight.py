@@ -26,13 +26,14 @@ class Flight:
 
     A write is always waited for; looks are, where none was given up.
 
-    Each cluster has threads of its own: one that hangs would soon have all of them, and the others none.
+    Each cluster has threads of its own: one that hangs would soon have all of them, and the others none. So have its
+    writes: they contain, and wait for no look that hangs.
     Results come through a queue: asking 500 futures which of them ended costs more than most of their work.
     """
 
     def __init__(self, workers: int) -> None:
         self._workers = workers
-        self._pools: dict[str, ThreadPoolExecutor] = {}
+        self._pools: dict[tuple[str, bool], ThreadPoolExecutor] = {}
         self._landed: SimpleQueue[Future[Result]] = SimpleQueue()
         self._jobs: dict[Future[Result], Job] = {}
         self._given_up = False
@@ -47,7 +48,7 @@ class Flight:
 
     def submit(self, job: Job, work: Callable[[], Result]) -> None:
         """Begin a job's work as soon as a thread is free."""
-        future = self._pool(job.task.mark.within).submit(work)
+        future = self._pool(job.task.mark.within, writes=job.change is not None).submit(work)
         self._jobs[future] = job
         future.add_done_callback(self._landed.put)
 
@@ -91,7 +92,8 @@ class Flight:
         for pool in self._pools.values():
             pool.shutdown(wait=not self._given_up)
 
-    def _pool(self, cluster: str) -> ThreadPoolExecutor:
-        if cluster not in self._pools:  # threads are made when there is work for them
-            self._pools[cluster] = ThreadPoolExecutor(self._workers, thread_name_prefix="irkit")
-        return self._pools[cluster]
+    def _pool(self, cluster: str, *, writes: bool = False) -> ThreadPoolExecutor:
+        key = cluster, writes
+        if key not in self._pools:  # threads are made when there is work for them
+            self._pools[key] = ThreadPoolExecutor(self._workers, thread_name_prefix="irkit")
+        return self._pools[key]

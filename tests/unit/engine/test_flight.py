@@ -90,6 +90,18 @@ def test_a_write_in_flight_is_waited_for_whatever_was_given_up() -> None:
         hanging.set()
 
 
+def test_a_write_waits_for_no_look_that_hangs() -> None:
+    gate, writes = threading.Event(), job("writes")
+    writes.change = Change((), "x")
+    with Flight(1) as flight:
+        flight.submit(job("hangs"), lambda: said(str(gate.wait(30))))
+        flight.submit(writes, lambda: said("sent"))
+        try:
+            assert [writes] == [one for _, one in flight.land(5.0)]
+        finally:
+            gate.set()
+
+
 def test_what_a_job_raises_is_raised_to_whoever_takes_it_in() -> None:
     def fail() -> Any:
         msg = "the evidence folder is full"
