@@ -23,7 +23,7 @@ from irkit.journal.state import CaseState, RunState
 from irkit.model.base import Json, digest
 from irkit.model.effects import AwsCall, KubeCall, Store
 from irkit.model.plans import Change, Impact, Refuse, Settled, Verdict
-from irkit.model.playbooks import Expr, Playbook, Step
+from irkit.model.playbooks import Expr, Playbook, Step, When
 from irkit.model.ports import Artefact, EvidenceReader, KubeReader, Spooled
 from irkit.model.refs import ClusterRef
 from irkit.playbook.bindings import Missing, expand
@@ -195,10 +195,9 @@ def _conditional(  # noqa: PLR0913, PLR0917 -- a look needs the whole setting
     if step.when is None:
         return _step(app, step, playbook, state, run, reader)
     known = verdicts(playbook, run)
-    if any(name[0] == "steps" and name[1] not in known for name in step.when.names):
-        planned = _step(app, step, playbook, state, run, reader)
-        return [replace(one, why=f"if then {step.when}: {one.why}") for one in planned]
     held = holds(step.when, run.inputs, outputs(playbook, run), known)
+    if isinstance(held, Missing) and any(name[0] == "steps" and name[1] not in known for name in step.when.names):
+        return [_maybe(one, step.when) for one in _step(app, step, playbook, state, run, reader)]
     if held is True:
         return _step(app, step, playbook, state, run, reader)
     why = f"not needed: `when: {step.when}` is false"
@@ -208,6 +207,13 @@ def _conditional(  # noqa: PLR0913, PLR0917 -- a look needs the whole setting
         entry = run.step(step.id)
         entry.phase, entry.verdict, entry.condition = "closed", Verdict(status="skipped", why=why), step.when.text
     return [PlannedStep(step.id, step.uses, _purpose(app, step), "later", why)]
+
+
+def _maybe(one: PlannedStep, when: When) -> PlannedStep:
+    """A step of which only the steps before it can say whether it is needed: a no to it now is no refusal."""
+    if one.kind != "refused":
+        return replace(one, why=f"only if then `{when}`: {one.why}")
+    return replace(one, kind="later", why=f"only if then `{when}`; as things are now it could not: {one.why}", hint="")
 
 
 def _step(  # noqa: PLR0913, PLR0917 -- a look needs the whole setting

@@ -10,11 +10,13 @@ import re
 import shlex
 from dataclasses import dataclass
 
+from irkit.model import records as r
 from irkit.model.base import Json
 from irkit.model.refs import ImageRef, NamespaceRef, NodeRef, PodRef, ServiceAccountRef, TargetRef, WorkloadRef
 from irkit.playbook import shipped
 from irkit.playbook.bindings import REFERENCES
 from irkit.views.casefile import CaseFile, RunView, StepView
+from irkit.views.naming import SHOWN
 from irkit.views.outcome import Lead
 from irkit.views.terminal import Line, commands, hanging
 
@@ -58,7 +60,7 @@ def advise(case: CaseFile, view: RunView, first: Lead, irkit: str = "irkit") -> 
     if step.status == "parked":
         return Advice(step.state.hint or f"{step.key}: {step.why}", f"{irkit} resume {name}")
     if not view.run.outcome:
-        return Advice(f"{step.key} has not ended: go on with the run", f"{irkit} resume {name}")
+        return Advice(f"{_open(view)}: go on with the run", f"{irkit} resume {name}")
     if view.run.mode == "undo":
         return _undone(step, name, irkit)
     return _applied(case, view, step, irkit)
@@ -69,6 +71,15 @@ def advice_lines(found: Advice | None) -> list[Line]:
     if found is None:
         return []
     return [*hanging("  → ", found.text, style="bold"), *commands("", [found.command], column=4)]
+
+
+def _open(view: RunView) -> str:
+    """Which steps keep a run open; a step that has ended unproven, and waits for another's look, does not."""
+    names = list(dict.fromkeys(step.key.partition("[")[0] for step in view.steps if not step.closed))
+    if not names:
+        return "The run has not ended"
+    rest = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return f"{', '.join(names[:SHOWN])}{rest} {'have' if len(names) > 1 else 'has'} not ended"
 
 
 def _undone(step: StepView, name: str, irkit: str) -> Advice:
@@ -89,7 +100,7 @@ def _applied(case: CaseFile, view: RunView, step: StepView, irkit: str) -> Advic
         return Advice("Nobody could try it without irkit's tools: build deploy/tools, push it, and name it, here or as"
                       " inputs: {tools_image: IMAGE} in irkit.yaml", f"{again} {_IMAGE}")  # fmt: skip
     if step.status == "leaky":
-        return _leaky(step, name, again, irkit)
+        return _leaky(step, name, again, irkit, _policy(case, view, step))
     if UNTRIED in why:
         probes = any(one.purpose == "probe" for one in view.steps)
         more = "" if probes else " --playbook compromised-pod"
@@ -107,7 +118,18 @@ def _applied(case: CaseFile, view: RunView, step: StepView, irkit: str) -> Advic
                   f"{irkit} note {name} 'WHAT YOU SAW'")  # fmt: skip
 
 
-def _leaky(step: StepView, name: str, again: str, irkit: str) -> Advice:
+def _policy(case: CaseFile, view: RunView, step: StepView) -> str:
+    """The policy that lets traffic through, by the step's last reason that named one: a try names addresses alone."""
+    for record in reversed(case.records):
+        body = record.body
+        if isinstance(body, r.StepClosed) and (body.run, body.step) == (view.run.id, step.key):
+            found = _OPENING.search(body.verdict.why) if body.verdict.status == "leaky" else None
+            if found is not None:
+                return found["policy"]
+    return ""
+
+
+def _leaky(step: StepView, name: str, again: str, irkit: str, policy: str) -> Advice:
     why = step.why
     if why.startswith(CHANGED):
         return Advice(f"Somebody undid {step.key}: the API's audit log says who. Set it again", again)
@@ -118,12 +140,9 @@ def _leaky(step: StepView, name: str, again: str, irkit: str) -> Advice:
         return Advice("Pods name the same bytes by a tag: deny the tag as well", f"{again} -i by_tag=true")
     if step.uses == "kube.cut_connections":
         return Advice("Connections that were open live on: end them again", again)
-    found = _OPENING.search(why)
-    if found is not None:
-        text = (
-            f"Policies add up: {found['policy']} still lets traffic through. Change or remove it, then the same command"
-        )
-        return Advice(f"{text} again", again)
+    if policy:
+        text = f"Policies add up: {policy} still lets traffic through. Change or remove it, then the same command again"
+        return Advice(text, again)
     if why.startswith(CAME_THROUGH):
         return Advice("Something lets them through that no policy shows: what the cluster enforces", f"{irkit} doctor")
     return Advice(f"{step.state.hint or f'{step.key} is open: {why}'}; what is open now", f"{irkit} check {name}")

@@ -179,6 +179,44 @@ def test_an_approval_is_announced(tmp_path: Path) -> None:
     )
 
 
+ASKED = b"""\
+    - id: again
+      uses: kube.label_pod
+      needs: [label]
+      when: %s
+      with:
+        pod: ${inputs.pod}
+"""
+
+
+@pytest.mark.parametrize(
+    ("when", "kind", "why"),
+    [
+        ('inputs.pod == null && steps.label.verdict == "failed"', "later", "not needed: `when: inputs.pod == null &&"),
+        ('inputs.pod != null || steps.label.verdict == "failed"', "change", "pod "),
+        ('steps.label.verdict == "failed"', "change", 'only if then `steps.label.verdict == "failed"`: pod '),
+    ],
+)
+def test_a_condition_is_told_as_far_as_it_is_decided(tmp_path: Path, when: str, kind: str, why: str) -> None:
+    found = planned(tmp_path, Memory(), BOOK + ASKED % when.encode())
+    again = next(step for step in found.steps if step.key == "again")
+    assert (again.kind, again.why[: len(why)]) == (kind, why)
+
+
+def test_what_only_might_be_needed_is_refused_by_nothing_of_now(tmp_path: Path) -> None:
+    """The steps before it change what would be in its way: a word such as REFUSED would end the plan's reading."""
+    guarded = Limits(protected_namespaces=frozenset({"shop"}))
+    steps = BOOK[: BOOK.index(b"    - id: label")] + BOOK[BOOK.index(b"    - id: mark-node") :]
+    source = (
+        steps.replace(b"mark-node", b"mark") + ASKED.replace(b"[label]", b"[mark]") % b'steps.mark.verdict == "proven"'
+    )
+    found = planned(tmp_path, Memory(), source, guarded)
+    again = next(step for step in found.steps if step.key == "again")
+    assert (again.kind, again.hint) == ("later", "")
+    assert 'only if then `steps.mark.verdict == "proven"`; as things are now it could not: ' in again.why
+    assert found.refused == ()
+
+
 def test_wrong_inputs_are_a_usage_error(tmp_path: Path) -> None:
     memory = Memory()
     app = App(tmp_path, "ada", Parts(connect=lambda _cluster, _agent: memory))  # type: ignore[arg-type, return-value]  # as above

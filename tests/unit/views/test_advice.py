@@ -113,6 +113,31 @@ def test_a_run_that_is_open_is_gone_on_with(tmp_path: Path) -> None:
     assert advice(tmp_path, *REST[:1], done=False).command == f"{IRKIT} resume {CASE}"
 
 
+def test_what_keeps_a_run_open_is_named_not_what_has_ended(tmp_path: Path) -> None:
+    """An isolation that has ended unproven waits for the probe: it is the probe that has not ended."""
+    bodies = [closed("block", "proven"), closed("isolate", "unproven", "nobody tried a connection")]
+    found = advice(tmp_path, *bodies, done=False)
+    assert found.text == "cut, probe have not ended: go on with the run"
+    found = advice(tmp_path / "b", *bodies, closed("cut", "proven"), done=False)
+    assert found.text == "probe has not ended: go on with the run"
+    assert (
+        advice(tmp_path / "c", done=False).text == "block, isolate, cut and 1 more have not ended: go on with the run"
+    )
+    found = advice(tmp_path / "d", *bodies, closed("cut", "proven"), closed("probe", "proven"), done=False)
+    assert found.text == "The run has not ended: go on with the run"
+
+
+def test_a_policy_that_was_seen_is_named_though_the_try_named_addresses(tmp_path: Path) -> None:
+    came = "connections came through: 10.244.1.48:8080"
+    seen = closed("isolate", "leaky", "allow-all: ingress from anywhere on any port; allow-all: egress to anywhere")
+    found = advice(tmp_path, seen, *but("isolate", "leaky", came))
+    assert found == Advice(
+        "Policies add up: allow-all still lets traffic through. Change or remove it, then the same command again", AGAIN
+    )
+    other = seen.model_copy(update={"step": "block"})
+    assert "no policy shows" in advice(tmp_path / "b", other, *but("isolate", "leaky", came)).text
+
+
 def test_the_worst_reason_is_the_one_that_is_answered(tmp_path: Path) -> None:
     bodies = [closed("block", "unproven", "x"), closed("isolate", "leaky", "allow-web: ingress from anywhere on any port"),
               closed("cut", "proven"), closed("probe", "skipped")]  # fmt: skip
