@@ -62,8 +62,11 @@ def undo_playbook(
         step_id = _fresh_id(one.step.id, {step.id for step in steps})
         needs = tuple(
             name for later, name in made
-            if later.run is not one.run or one.step.id in _ancestors(later) or one.task.mark.id in shared
-            or later.step.uses in one.task.action.spec.undo_after
+            if later.task.mark.within == one.task.mark.within  # a cluster out of reach holds up no other
+            and (
+                later.run is not one.run or one.step.id in _ancestors(later) or one.task.mark.id in shared
+                or later.step.uses in one.task.action.spec.undo_after
+            )
         )  # fmt: skip
         arguments = one.task.params.dump()
         steps.append(

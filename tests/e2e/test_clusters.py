@@ -189,6 +189,23 @@ def test_each_cluster_has_a_budget_of_its_own(two: Two) -> None:
     )
 
 
+def test_an_undo_waits_in_one_cluster_for_nothing_of_the_other(two: Two) -> None:
+    """Not for what serves several pods either, which goes last."""
+    before = two.worlds()
+    assert isinstance(two.advance(ticket := two.open("malicious-image", "image")), Closed)
+    two.there.control.fault(Fault(kind="drop_before", count=0))
+
+    undo = two.app().open_undo(ticket.case, clock.now(), preflight=False)
+    end = two.advance(undo)
+
+    assert isinstance(end, Parked)
+    assert two.worlds()[0] == before[0]
+
+    two.there.control.clear_faults()
+    assert isinstance(two.advance(undo), Closed)
+    assert two.worlds() == before
+
+
 def test_check_looks_in_both_and_says_what_it_could_not_see(two: Two) -> None:
     ticket = two.open()
     two.advance(ticket)
