@@ -83,3 +83,19 @@ def test_a_suspect_node_is_held_beside_the_case_of_its_pod(stage: Stage) -> None
 
     assert isinstance(end, Closed)
     assert {verdicts(end.run)[step] for step in ("cordon", "mark", "protect")} == {"proven"}
+
+
+def test_no_undo_gives_autoscalers_a_node_that_the_other_case_holds(stage: Stage) -> None:
+    make_probeable(stage)
+    before = world_of(stage.control)
+    name, (first, *_) = neighbours(stage)
+    one, other = about(stage, first), Play(stage, "node-suspect", "node", NodeRef(cluster=cluster(stage), name=name))
+    cases = [play.run()[0].case for play in (one, other)]
+
+    undone = other.undo(cases[1])
+
+    assert verdicts(undone)["undo-protect"] == "refused"
+    assert node(stage, name)["metadata"]["annotations"]["karpenter.sh/do-not-disrupt"] == "true"
+    assert one.undo(cases[0]).outcome == "complete"
+    assert other.undo(cases[1]).outcome == "complete"
+    assert world_of(stage.control) == before

@@ -14,7 +14,7 @@ from irkit.actions.kube.fields import Fields, Subject, clash, label, read_fields
 from irkit.actions.kube.objects import absent, find, unpinned
 from irkit.model.effects import KubeCall, Mark, Resource
 from irkit.model.kube import CASE_LABEL, DOMAIN, HELD_LABELS
-from irkit.model.plans import Change, Impact, Originals, Plan, Receipts, Refuse, Settled, Verdict
+from irkit.model.plans import Change, Drift, Impact, Originals, Plan, Receipts, Refuse, Settled, Verdict
 from irkit.model.ports import Reader
 from irkit.model.records import CaseId
 from irkit.model.refs import TargetRef
@@ -140,6 +140,15 @@ def other_holder(labels: Mapping[str, str], case: str) -> str:
     begin = f"{HELD_LABELS}/"
     held = sorted(key.removeprefix(begin) for key in labels if key.startswith(begin))
     return next((one for one in held if one != case and is_case(one)), "")
+
+
+def held_now(ref: TargetRef, case: str, holder: str, what: str) -> Refuse:
+    """An undo's refusal where another case needs a shared object as it is; `what` would happen to it."""
+    return Refuse(
+        f"another case holds {ref} now: {what} under that case",
+        hint="undo or close the other case first",
+        drift=(Drift(field=label(CASE_LABEL, case).name, ours=case, now=holder, original=None),),
+    )
 
 
 def _already(ref: TargetRef, mine: Receipts) -> str:

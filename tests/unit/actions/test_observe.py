@@ -21,6 +21,7 @@ from irkit.model.effects import KubeCall, Mark, Resource
 from irkit.model.kube import (
     CASE_LABEL,
     CRON_JOBS,
+    HELD_LABELS,
     JOBS,
     MARK_LABEL,
     NETWORK_POLICIES,
@@ -309,6 +310,17 @@ def test_cordon_sees_fargate_and_who_else_holds_the_node() -> None:
 
     assert (facts.fargate, facts.holder) == (True, "IR-20261101-abcd")
     assert look("kube.cordon_node", world).holder == ""
+
+
+def test_protect_sees_another_case_that_marked_the_node_first_or_beside_it() -> None:
+    world = shop()
+    labels = world[NODES][0]["metadata"]["labels"]
+    assert look("kube.protect_node", world).holder == ""
+
+    labels |= {CASE_LABEL: CASE, f"{HELD_LABELS}/IR-20261101-abcd": "true"}
+    assert look("kube.protect_node", world).holder == "IR-20261101-abcd"
+    labels[CASE_LABEL] = "IR-20261102-abcd"
+    assert look("kube.protect_node", world).holder == "IR-20261102-abcd"
 
 
 def test_delete_sees_what_holds_a_pod_and_who_starts_another() -> None:

@@ -9,13 +9,13 @@ from pydantic import Field as Parameter
 from irkit.actions.api import ActionSpec, Defaults, NoOutputs
 from irkit.actions.kube.about import About
 from irkit.actions.kube.endings import Ending, away, endings, warnings
-from irkit.actions.kube.fields import Field, Fields, Subject, label, read_fields, set_fields, take_out
-from irkit.actions.kube.labelling import other_holder
+from irkit.actions.kube.fields import Field, Fields, Subject, read_fields, set_fields, take_out
+from irkit.actions.kube.labelling import held_now, other_holder
 from irkit.actions.kube.objects import absent, access, find, living, unpinned
 from irkit.model.base import Model
 from irkit.model.effects import KubeCall, Mark
-from irkit.model.kube import CASE_LABEL, NODES, PODS
-from irkit.model.plans import Change, Drift, Impact, Originals, Plan, Receipts, Refuse, Settled, Verdict
+from irkit.model.kube import NODES, PODS
+from irkit.model.plans import Change, Impact, Originals, Plan, Receipts, Refuse, Settled, Verdict
 from irkit.model.ports import Reader
 from irkit.model.refs import NodeRef
 
@@ -114,12 +114,7 @@ class CordonNode(About[Params], Defaults):
         if not isinstance(wanted, KubeCall):
             return Settled(_not_ours(node, originals, facts), Verdict.proven("read back: it is not cordoned by irkit"))
         if facts.holder:
-            held = label(CASE_LABEL, mark.case)
-            return Refuse(
-                f"another case holds {node} now: uncordoning it would open it under that case",
-                hint="undo or close the other case first",
-                drift=(Drift(field=held.name, ours=held.wanted, now=facts.holder, original=None),),
-            )
+            return held_now(node, mark.case, facts.holder, "uncordoning it would open it")
         return Change((wanted,), f"{node} is cordoned by irkit", warnings(facts.ending))
 
 

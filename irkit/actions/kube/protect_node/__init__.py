@@ -14,6 +14,7 @@ from irkit.actions.api import ActionSpec, Defaults, NoOutputs
 from irkit.actions.kube.about import About
 from irkit.actions.kube.alter import alter, annotation, read_exact, restore
 from irkit.actions.kube.fields import Fields, Subject
+from irkit.actions.kube.labelling import held_now, other_holder
 from irkit.actions.kube.objects import absent, access, find, unpinned
 from irkit.model.base import Model
 from irkit.model.effects import KubeCall, Mark
@@ -39,10 +40,14 @@ class Params(Model):
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """`provider` tells who made the node: "karpenter", "fargate" or "" where its labels do not say."""
+    """`provider` tells who made the node: "karpenter", "fargate" or "" where its labels do not say.
+
+    `holder` is another case whose mark the node carries.
+    """
 
     fields: Fields
     provider: str = ""
+    holder: str = ""
 
 
 class ProtectNode(About[Params], Defaults):
@@ -63,14 +68,14 @@ class ProtectNode(About[Params], Defaults):
     )
 
     def observe(self, p: Params, mark: Mark, reader: Reader) -> Facts:
-        """The annotations, and who made the node."""
+        """The annotations, who made the node, and who else holds it."""
         presence, doc = find(reader.kube(p.node.cluster), NODES, p.node)
         if doc is None:
             return Facts(Fields(presence))
         labels = doc.labels("metadata", "labels")
         provider = "karpenter" if "karpenter.sh/nodepool" in labels else ""
         provider = "fargate" if labels.get(_COMPUTE_LABEL) == "fargate" else provider
-        return Facts(read_exact(doc, FIELDS, mark.case), provider)
+        return Facts(read_exact(doc, FIELDS, mark.case), provider, other_holder(labels, mark.case)[:63])
 
     def plan(self, p: Params, mark: Mark, facts: Facts, mine: Receipts) -> Plan:
         """Set what is missing or says otherwise."""
@@ -93,7 +98,7 @@ class ProtectNode(About[Params], Defaults):
         )
 
     def undo(self, p: Params, mark: Mark, originals: Originals, facts: Facts, mine: Receipts) -> Plan:  # noqa: ARG002 -- the port's
-        """Put back what the annotations were."""
+        """Put back what the annotations were, unless another case holds the node now."""
         node = p.node
         if facts.fields.presence != "here":
             return Settled(f"{node} is gone: nothing to restore", Verdict.proven(f"{node} no longer exists"))
@@ -104,6 +109,8 @@ class ProtectNode(About[Params], Defaults):
                 hint="compare the values; set them by hand to what they should be, then undo again",
                 drift=wanted,
             )
+        if isinstance(wanted, KubeCall) and facts.holder:
+            return held_now(node, mark.case, facts.holder, "unprotected it may be removed")
         if isinstance(wanted, KubeCall):
             return Change((wanted,), f"irkit's annotations are still on {node}")
         return Settled(
