@@ -192,7 +192,8 @@ def test_each_cluster_has_a_budget_of_its_own(two: Two) -> None:
 def test_an_undo_waits_in_one_cluster_for_nothing_of_the_other(two: Two) -> None:
     """Not for what serves several pods either, which goes last."""
     before = two.worlds()
-    assert isinstance(two.advance(ticket := two.open("malicious-image", "image")), Closed)
+    ticket = two.open("malicious-image", "image")
+    assert isinstance(two.advance(ticket), Closed)
     two.there.control.fault(Fault(kind="drop_before", count=0))
 
     undo = two.app().open_undo(ticket.case, clock.now(), preflight=False)
