@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import orjson
 
-from irkit.actions.kube.objects import NAME_LIMIT, UID_LIMIT
+from irkit.actions.kube.objects import NAME_LIMIT, uid_of
 from irkit.model.base import Json, canonical
 from irkit.model.doc import Doc
 from irkit.model.effects import Resource
@@ -70,7 +70,7 @@ def _bindings(kube: KubeReader, resource: Resource) -> Iterator[Binding]:
         yield Binding(
             namespace=doc.text("metadata", "namespace", limit=NAME_LIMIT) if resource.namespaced else "",
             name=doc.text("metadata", "name"),
-            uid=doc.text("metadata", "uid", limit=UID_LIMIT),
+            uid=uid_of(doc),
             role=f"{doc.text('roleRef', 'kind', limit=63)} {doc.text('roleRef', 'name')}",
             subjects=tuple(_subject(one) for one in doc.each("subjects")),
         )

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from irkit.actions.kube.netpol import Selector
-from irkit.actions.kube.objects import MIRROR_ANNOTATION, NAME_LIMIT, living, named
+from irkit.actions.kube.objects import MIRROR_ANNOTATION, NAME_LIMIT, living, name_of, named
 from irkit.actions.kube.owners import controller, pod_ref
 from irkit.actions.kube.pods import ready
 from irkit.model.doc import Doc
@@ -57,7 +57,7 @@ class Budget:
         seen = doc.integer("status", "observedGeneration", default=0) >= generation
         return cls(
             namespace=doc.text("metadata", "namespace", limit=NAME_LIMIT),
-            name=doc.text("metadata", "name", limit=NAME_LIMIT),
+            name=name_of(doc),
             selector=Selector.read(doc.part("spec", "selector")),
             allowed=max(doc.integer("status", "disruptionsAllowed", default=0), 0) if seen else 0,
             healthy=doc.integer("status", "currentHealthy", default=0),

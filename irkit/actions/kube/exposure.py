@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from irkit.actions.kube.netpol import Policy, Selector
-from irkit.actions.kube.objects import NAME_LIMIT, UID_LIMIT, access, make
+from irkit.actions.kube.objects import NAME_LIMIT, UID_LIMIT, access, make, name_of
 from irkit.actions.kube.pods import addresses
 from irkit.actions.kube.seen import Seen, Shown
 from irkit.model.base import Model
@@ -50,7 +50,7 @@ def exposure(kube: KubeReader, namespace: str, found: Sequence[Seen]) -> tuple[E
     rows: list[Exposure] = []
     known: set[str] = set()
     for doc in kube.list(SERVICES, namespace).items:
-        name = doc.text("metadata", "name", limit=NAME_LIMIT)
+        name = name_of(doc)
         known.add(name)
         selector = doc.labels("spec", "selector")
         # a Service without a selector selects nothing
@@ -78,7 +78,7 @@ def _endpoints(kube: KubeReader, namespace: str, pods: Sequence[Seen]) -> dict[s
     found: dict[str, bool] = {}
     for doc in kube.list(ENDPOINT_SLICES, namespace).items:
         name = doc.text("metadata", "labels", _SERVICE_LABEL, default="", limit=NAME_LIMIT)
-        service = name or doc.text("metadata", "name", limit=NAME_LIMIT)
+        service = name or name_of(doc)
         for one in doc.each("endpoints"):
             by_uid = one.text("targetRef", "uid", default="", limit=UID_LIMIT) in uids
             if by_uid or not own.isdisjoint(one.texts("addresses")):
@@ -123,7 +123,7 @@ def budgets(kube: KubeReader, namespace: str, found: Sequence[Seen]) -> tuple[st
     labels = [one.labels for one in found]
     return tuple(
         sorted(
-            doc.text("metadata", "name", limit=NAME_LIMIT)
+            name_of(doc)
             for doc in kube.list(PDBS, namespace).items
             if doc.has("spec", "selector") and any(map(Selector.read(doc.part("spec", "selector")).matches, labels))
         )

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from pydantic import Field
 
-from irkit.actions.kube.objects import NAME_LIMIT, UID_LIMIT, access, make
+from irkit.actions.kube.objects import NAME_LIMIT, access, make, name_of, uid_of
 from irkit.actions.kube.owners import Controller, controller
 from irkit.actions.kube.seen import Seen, image_ref
 from irkit.model.base import Model
@@ -103,21 +103,19 @@ def workload_ref(cluster: ClusterRef, doc: Doc, namespace: str, owner: Controlle
 
 def controllers(kube: KubeReader, resource: Resource, namespace: str = "") -> Mapping[str, Controller]:
     """Who controls each object of a kind, by the object's uid; without those that nobody controls."""
-    return {_uid(doc): owner for doc in kube.list(resource, namespace).items if (owner := controller(doc)) is not None}
+    return {
+        uid_of(doc): owner for doc in kube.list(resource, namespace).items if (owner := controller(doc)) is not None
+    }
 
 
 def _uids(kube: KubeReader, resource: Resource, namespace: str = "") -> Mapping[tuple[str, str], str]:
     return {
         (
             doc.text("metadata", "namespace", limit=NAME_LIMIT) if resource.namespaced else "",
-            doc.text("metadata", "name", limit=NAME_LIMIT),
-        ): _uid(doc)
+            name_of(doc),
+        ): uid_of(doc)
         for doc in kube.list(resource, namespace).items
     }
-
-
-def _uid(doc: Doc) -> str:
-    return doc.text("metadata", "uid", limit=UID_LIMIT)
 
 
 def counted(number: int, what: str) -> str:

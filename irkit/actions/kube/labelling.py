@@ -11,7 +11,7 @@ from irkit.actions.api import ActionSpec, Defaults
 from irkit.actions.kube.about import About
 from irkit.actions.kube.fields import Field as ObjectField
 from irkit.actions.kube.fields import Fields, Subject, clash, label, read_fields, set_fields, take_out
-from irkit.actions.kube.objects import absent, find, unpinned
+from irkit.actions.kube.objects import absent, find, nothing_to_restore, unpinned
 from irkit.model.effects import KubeCall, Mark, Resource
 from irkit.model.kube import CASE_LABEL, DOMAIN, HELD_LABELS
 from irkit.model.plans import Change, Drift, Impact, Originals, Plan, Receipts, Refuse, Settled, Verdict
@@ -88,7 +88,7 @@ class Labelling(About[P], Defaults):
         """Take out the labels that irkit set, if they still are as irkit set them."""
         ref = self.target(p)
         if facts.presence != "here":
-            return Settled(f"{ref} is gone: nothing to restore", Verdict.proven(f"{ref} no longer exists"))
+            return nothing_to_restore(ref)
         wanted = take_out("unlabel", Subject(self.resource, ref), self._known(p, mark), facts, originals)
         if isinstance(wanted, tuple):
             return Refuse(

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from irkit.actions.kube.objects import UID_LIMIT
+from irkit.actions.kube.objects import uid_of
 from irkit.model.base import Json, canonical
 from irkit.model.doc import Doc
 from irkit.model.effects import KubeCall, Mark, Resource
@@ -98,7 +98,7 @@ def read_own(doc: Doc | None, own: Own, mark: Mark) -> Found:
     if doc is None:
         return ABSENT
     labels, spec = doc.labels("metadata", "labels"), doc.part("spec").raw
-    uid = doc.text("metadata", "uid", limit=UID_LIMIT)
+    uid = uid_of(doc)
     if labels.get(MARK_LABEL) != mark.short:
         return Found("foreign", uid)
     differs = [] if labels.get(CASE_LABEL) == mark.case else [(f'metadata.labels["{CASE_LABEL}"]', "another value")]

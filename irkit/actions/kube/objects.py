@@ -11,7 +11,7 @@ from irkit.errors import Malformed
 from irkit.model.base import Model
 from irkit.model.doc import Doc
 from irkit.model.effects import Access, Resource
-from irkit.model.plans import Refuse
+from irkit.model.plans import Receipts, Refuse, Settled, Verdict
 from irkit.model.ports import KubeReader
 from irkit.model.refs import NamespaceRef, PodRef, ServiceAccountRef, TargetRef
 
@@ -25,6 +25,10 @@ FARGATE_LABEL = "eks.amazonaws.com/fargate-profile"
 """On every pod that runs on Fargate (EKS user guide, "Fargate profiles")."""
 MIRROR_ANNOTATION = "kubernetes.io/config.mirror"
 """On the API's copy of a static pod (kubelet): deleting the copy does not stop the pod."""
+COMPUTE_LABEL = "eks.amazonaws.com/compute-type"
+"""On nodes: `fargate` on Fargate's virtual ones, each of which has one pod; `auto` on Auto Mode's (domain.md §3)."""
+OS_LABEL = "kubernetes.io/os"
+"""On nodes: their operating system (Kubernetes documentation, "Well-Known Labels")."""
 _ENDED = frozenset({"Succeeded", "Failed"})
 
 
@@ -33,12 +37,22 @@ def access(resource: Resource, *verbs: str) -> tuple[Access, ...]:
     return tuple(Access(group=resource.group, resource=resource.plural, verb=verb) for verb in verbs)
 
 
+def name_of(doc: Doc) -> str:
+    """An object's name."""
+    return doc.text("metadata", "name", limit=NAME_LIMIT)
+
+
+def uid_of(doc: Doc) -> str:
+    """An object's uid."""
+    return doc.text("metadata", "uid", limit=UID_LIMIT)
+
+
 def find(kube: KubeReader, resource: Resource, ref: TargetRef) -> tuple[Presence, Doc | None]:
     """The object and whether it is the one that is meant; a reference without uid means whatever is there."""
     doc = kube.get(resource, ref.name, getattr(ref, "namespace", ""))
     if doc is None:
         return "gone", None
-    if ref.uid and doc.text("metadata", "uid", limit=UID_LIMIT) != ref.uid:
+    if ref.uid and uid_of(doc) != ref.uid:
         return "replaced", None
     return "here", doc
 
@@ -54,6 +68,18 @@ def absent(ref: TargetRef, presence: Presence) -> Refuse:
     if isinstance(ref, NamespaceRef | ServiceAccountRef):
         hint = "the API server's audit log says who deleted it"
     return Refuse(f"{ref} does not exist any more", hint=hint)
+
+
+def vanished(ref: TargetRef, presence: Presence, mine: Receipts, verdict: Verdict | None = None) -> Settled | Refuse:
+    """What is left to say of a target that is not there: settled where irkit did its part before it went."""
+    if presence == "gone" and mine:
+        return Settled(f"{ref} is gone", verdict or Verdict.proven(f"{ref} no longer exists"))
+    return absent(ref, presence)
+
+
+def nothing_to_restore(ref: TargetRef) -> Settled:
+    """The answer to the undo of a change to something that is not there."""
+    return Settled(f"{ref} is gone: nothing to restore", Verdict.proven(f"{ref} no longer exists"))
 
 
 def unpinned(ref: TargetRef) -> Refuse | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from irkit.actions.kube.objects import NAME_LIMIT, UID_LIMIT, living, make
+from irkit.actions.kube.objects import NAME_LIMIT, UID_LIMIT, living, make, name_of, uid_of
 from irkit.model.doc import Doc
 from irkit.model.kube import CONTROLLERS, JOBS, PODS, REPLICA_SETS
 from irkit.model.ports import KubeReader
@@ -50,7 +50,7 @@ def chain(kube: KubeReader, cluster: ClusterRef, doc: Doc) -> tuple[tuple[Worklo
         refs.append(ref)
         resource = CONTROLLERS.get(owner.kind)
         found = kube.get(resource, owner.name, namespace) if resource is not None else None
-        if found is None or found.text("metadata", "uid", limit=UID_LIMIT) != owner.uid:
+        if found is None or uid_of(found) != owner.uid:
             break
         docs.append(found)
         doc = found
@@ -66,9 +66,7 @@ def siblings(kube: KubeReader, pod: PodRef, owners: tuple[WorkloadRef, ...]) -> 
     resource = CONTROLLERS.get(near.type)
     if near != top and resource is not None:
         family |= {
-            made.text("metadata", "uid", limit=UID_LIMIT)
-            for made in kube.list(resource, pod.namespace).items
-            if _controller_uid(made) == owners[1].uid
+            uid_of(made) for made in kube.list(resource, pod.namespace).items if _controller_uid(made) == owners[1].uid
         }
     found: Mapping[str, PodRef] = {
         ref.uid: ref
@@ -87,12 +85,12 @@ def pods_of(kube: KubeReader, workload: WorkloadRef) -> tuple[Doc, ...]:
     family, between = {workload.uid}, _BETWEEN.get(workload.type)
     if between is not None:
         family |= {
-            made.text("metadata", "uid", limit=UID_LIMIT)
+            uid_of(made)
             for made in kube.list(between, workload.namespace).items
             if _controller_uid(made) == workload.uid
         }
     found = [pod for pod in kube.list(PODS, workload.namespace).items if living(pod) and _controller_uid(pod) in family]
-    return tuple(sorted(found, key=lambda pod: pod.text("metadata", "name", limit=NAME_LIMIT)))
+    return tuple(sorted(found, key=name_of))
 
 
 def _controller_uid(doc: Doc) -> str:
@@ -104,5 +102,5 @@ def pod_ref(cluster: ClusterRef, doc: Doc) -> PodRef:
     """A pinned reference to a pod that was read. Raises Malformed."""
     return make(
         PodRef, doc, cluster=cluster, namespace=doc.text("metadata", "namespace", limit=NAME_LIMIT),
-        name=doc.text("metadata", "name", limit=NAME_LIMIT), uid=doc.text("metadata", "uid", limit=UID_LIMIT),
+        name=name_of(doc), uid=uid_of(doc),
     )  # fmt: skip

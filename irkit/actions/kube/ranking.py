@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from irkit.actions.kube.objects import NAME_LIMIT, UID_LIMIT
+from irkit.actions.kube.objects import NAME_LIMIT, name_of, uid_of
 from irkit.actions.kube.owners import controller
 from irkit.actions.kube.pods import ready
 from irkit.model.doc import Doc
@@ -59,8 +59,8 @@ class Standing:
             "",
         )
         return cls(
-            name=doc.text("metadata", "name", limit=NAME_LIMIT),
-            uid=doc.text("metadata", "uid", limit=UID_LIMIT),
+            name=name_of(doc),
+            uid=uid_of(doc),
             owner=owner.uid if owner else "",
             node=doc.text("spec", "nodeName", default="", limit=NAME_LIMIT),
             phase=doc.text("status", "phase", default="Pending", limit=40),

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, Self
 
-from irkit.actions.kube.objects import NAME_LIMIT, UID_LIMIT
+from irkit.actions.kube.objects import NAME_LIMIT, name_of, uid_of
 from irkit.errors import Malformed
 from irkit.model.doc import Doc
 
@@ -195,9 +195,9 @@ class Rbac:
         """From the API's four lists. Raises Malformed."""
         rules: dict[tuple[str, str], tuple[Rule, ...]] = {}
         for doc in roles:
-            rules[_namespace(doc), _name(doc)] = tuple(sorted(map(Rule.read, doc.each("rules"))))
+            rules[_namespace(doc), name_of(doc)] = tuple(sorted(map(Rule.read, doc.each("rules"))))
         for doc in cluster_roles:
-            rules["", _name(doc)] = tuple(sorted(map(Rule.read, doc.each("rules"))))
+            rules["", name_of(doc)] = tuple(sorted(map(Rule.read, doc.each("rules"))))
         found = [_binding(doc, "RoleBinding", rules) for doc in role_bindings]
         found += [_binding(doc, "ClusterRoleBinding", rules) for doc in cluster_role_bindings]
         return cls(tuple(sorted(found)))
@@ -270,8 +270,8 @@ def _binding(doc: Doc, kind: BindingKind, rules: Mapping[tuple[str, str], tuple[
     return Binding(
         kind=kind,
         namespace=namespace,
-        name=_name(doc),
-        uid=doc.text("metadata", "uid", limit=UID_LIMIT),
+        name=name_of(doc),
+        uid=uid_of(doc),
         role_kind=role_kind,
         role=role,
         subjects=tuple(sorted({one for one in subjects if one is not None})),
@@ -289,10 +289,6 @@ def _subject(doc: Doc, home: str) -> Subject | None:
         return Subject.of_user(name) if kind == "User" else Subject(kind, name)
     namespace = doc.text("namespace", default="", limit=NAME_LIMIT) or home
     return Subject(kind, name, namespace) if namespace else None
-
-
-def _name(doc: Doc) -> str:
-    return doc.text("metadata", "name", limit=NAME_LIMIT)
 
 
 def _namespace(doc: Doc) -> str:

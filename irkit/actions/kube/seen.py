@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
 
-from irkit.actions.kube.objects import FARGATE_LABEL, MIRROR_ANNOTATION, NAME_LIMIT, living
+from irkit.actions.kube.objects import FARGATE_LABEL, MIRROR_ANNOTATION, NAME_LIMIT, OS_LABEL, living
 from irkit.actions.kube.owners import Controller, controller, pod_ref
 from irkit.model.doc import Doc
 from irkit.model.kube import PODS
@@ -105,7 +105,7 @@ class Seen:
     @cached_property
     def windows(self) -> bool:
         """Whether it says that it is for Windows."""
-        wanted = self.doc.labels("spec", "nodeSelector").get("kubernetes.io/os", "linux")
+        wanted = self.doc.labels("spec", "nodeSelector").get(OS_LABEL, "linux")
         return "windows" in {self.doc.text("spec", "os", "name", default="linux", limit=NAME_LIMIT), wanted}
 
     @property

@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 
 from pydantic import StringConstraints
 
-from irkit.actions.kube.objects import NAME_LIMIT, UID_LIMIT, access
+from irkit.actions.kube.objects import NAME_LIMIT, access, name_of, uid_of
 from irkit.model.base import Json
 from irkit.model.doc import Doc
 from irkit.model.effects import Access, KubeCall, Mark, Store
@@ -207,14 +207,14 @@ def find_runs(kube: KubeReader, namespace: str, mark: Mark, *purposes: str) -> M
     for doc in listing.items:
         labels = doc.labels("metadata", "labels")
         purpose = labels.get(TOOL_LABEL, "")
-        if purpose in purposes and doc.text("metadata", "name", limit=NAME_LIMIT) == tool_name(mark, purpose):
+        if purpose in purposes and name_of(doc) == tool_name(mark, purpose):
             now = doc.labels("metadata", "annotations").get(NOW_ANNOTATION, "")
             found[purpose] = replace(_read(doc, listing.as_of), now=now)
     return found
 
 
 def _read(doc: Doc, as_of: str) -> Run:
-    name, uid = doc.text("metadata", "name", limit=NAME_LIMIT), doc.text("metadata", "uid", limit=UID_LIMIT)
+    name, uid = name_of(doc), uid_of(doc)
     phase = doc.text("status", "phase", default="", limit=40)
     message, reason = "", ""
     for status in doc.each("status", "containerStatuses"):

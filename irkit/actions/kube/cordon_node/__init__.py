@@ -11,7 +11,7 @@ from irkit.actions.kube.about import About
 from irkit.actions.kube.endings import Ending, away, endings, warnings
 from irkit.actions.kube.fields import Field, Fields, Subject, read_fields, set_fields, take_out
 from irkit.actions.kube.labelling import held_now, other_holder
-from irkit.actions.kube.objects import absent, access, find, living, unpinned
+from irkit.actions.kube.objects import COMPUTE_LABEL, access, find, living, nothing_to_restore, unpinned, vanished
 from irkit.model.base import Model
 from irkit.model.effects import KubeCall, Mark
 from irkit.model.kube import NODES, PODS
@@ -20,8 +20,6 @@ from irkit.model.ports import Reader
 from irkit.model.refs import NodeRef
 
 _CORDONED = Field(("spec", "unschedulable"), True)
-_COMPUTE_LABEL = "eks.amazonaws.com/compute-type"
-"""`fargate` on the virtual nodes of Fargate, each of which has one pod (domain.md §3)."""
 
 
 class Params(Model):
@@ -73,7 +71,7 @@ class CordonNode(About[Params], Defaults):
         fields = read_fields(doc, (_CORDONED,), mark.case)
         labels = doc.labels("metadata", "labels")
         holder = other_holder(labels, mark.case)[:63]
-        facts = Facts(fields, labels.get(_COMPUTE_LABEL) == "fargate", holder)
+        facts = Facts(fields, labels.get(COMPUTE_LABEL) == "fargate", holder)
         cordoned = bool(dict(fields.values)[_CORDONED.name])
         if cordoned and not away(doc):
             return facts
@@ -87,9 +85,7 @@ class CordonNode(About[Params], Defaults):
         """Cordon what is not cordoned."""
         node = p.node
         if facts.fields.presence != "here":
-            if facts.fields.presence == "gone" and mine:
-                return Settled(f"{node} is gone", Verdict.proven(f"{node} no longer exists"))
-            return absent(node, facts.fields.presence)
+            return vanished(node, facts.fields.presence, mine)
         if facts.fargate:
             return Refuse(
                 f"{node} is a Fargate node: it has one pod and never gets another",
@@ -109,7 +105,7 @@ class CordonNode(About[Params], Defaults):
         """Uncordon only where irkit cordoned, and no other case holds the node now."""
         node = p.node
         if facts.fields.presence != "here":
-            return Settled(f"{node} is gone: nothing to restore", Verdict.proven(f"{node} no longer exists"))
+            return nothing_to_restore(node)
         wanted = take_out("uncordon", Subject(NODES, node), (_CORDONED,), facts.fields, originals)
         if not isinstance(wanted, KubeCall):
             return Settled(_not_ours(node, originals, facts), Verdict.proven("read back: it is not cordoned by irkit"))

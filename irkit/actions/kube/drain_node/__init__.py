@@ -13,7 +13,7 @@ from irkit.actions.api import ActionSpec, NoOutputs, NoUndo
 from irkit.actions.kube.about import About
 from irkit.actions.kube.drain_node.facts import Facts, observe, split
 from irkit.actions.kube.evictions import EVICT, Evictee, allowed, evict, impact, impossible, wait_for
-from irkit.actions.kube.objects import absent, access, unpinned
+from irkit.actions.kube.objects import access, unpinned, vanished
 from irkit.model.base import Model
 from irkit.model.effects import Mark
 from irkit.model.kube import NODES, PDBS, PODS
@@ -63,9 +63,7 @@ class DrainNode(About[Params], NoUndo):
         """Evict what may go now, and look again until nothing is left that has to."""
         node = p.node
         if facts.presence != "here":
-            if facts.presence == "gone" and mine:
-                return Settled(f"{node} is gone", Verdict.proven(f"{node} no longer exists"))
-            return absent(node, facts.presence)
+            return vanished(node, facts.presence, mine)
         going, staying = split(facts.pods, p.keep_namespaces)
         if not going:
             reason = f"nothing is left to evict on {node}" if mine else f"there was nothing to evict on {node}"

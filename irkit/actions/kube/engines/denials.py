@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from irkit.actions.kube.engines.detect import NOT_SEEN, EngineSeen
-from irkit.actions.kube.objects import UID_LIMIT
+from irkit.actions.kube.objects import uid_of
 from irkit.errors import Denied, NotFound, Unsupported
 from irkit.model.base import Json
 from irkit.model.effects import KubeCall, Mark, Resource
@@ -161,7 +161,7 @@ def _look(kube: KubeReader, denial: Denial, base: str, mark: Mark, namespace: st
         doc = kube.get(resource, denial.name(base), where)
         if doc is None:
             return DenialSeen(denial.family, resource.group, "served")
-        uid = doc.text("metadata", "uid", limit=UID_LIMIT)
+        uid = uid_of(doc)
         labels = doc.labels("metadata", "labels")
         found = {key: value for key, value in doc.part("spec").raw.items() if (key, value) != ("tier", "default")}
     except (Unsupported, NotFound):

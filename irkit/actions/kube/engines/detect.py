@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from irkit.actions.kube.objects import NAME_LIMIT, access
+from irkit.actions.kube.objects import NAME_LIMIT, access, name_of
 from irkit.actions.kube.pods import IpFamily
 from irkit.errors import BadResponse, Denied, Invalid, Malformed, NotFound, ServerFault, Unsupported
 from irkit.model.doc import Doc
@@ -115,7 +115,7 @@ def _has(kube: KubeReader, name: str) -> bool:
 
 
 def _judge(kube: KubeReader | None, doc: Doc) -> Iterator[EngineSeen]:
-    name = doc.text("metadata", "name", limit=NAME_LIMIT)
+    name = name_of(doc)
     engine = _BY_NAME.get(name)
     if engine is None:
         return

@@ -17,7 +17,7 @@ import orjson
 from irkit.actions.kube.engines.denials import DENIALS
 from irkit.actions.kube.engines.detect import NOT_SEEN
 from irkit.actions.kube.lives import lives
-from irkit.actions.kube.objects import NAME_LIMIT, UID_LIMIT, access, living
+from irkit.actions.kube.objects import NAME_LIMIT, UID_LIMIT, access, living, uid_of
 from irkit.errors import NotFound, Unsupported
 from irkit.model.effects import Resource
 from irkit.model.kube import CASE_LABEL, CILIUM_CLUSTER_POLICIES, CLUSTER_NETWORK_POLICIES, PODS
@@ -56,7 +56,7 @@ def _held(kube: KubeReader, namespace: str, case: str) -> str:
 
 
 def _living(listing: Listing) -> str:
-    return _hash(sorted(doc.text("metadata", "uid", limit=UID_LIMIT) for doc in listing.items if living(doc)))
+    return _hash(sorted(uid_of(doc) for doc in listing.items if living(doc)))
 
 
 def _agent(kube: KubeReader, node: str) -> str:
@@ -64,10 +64,7 @@ def _agent(kube: KubeReader, node: str) -> str:
     try:
         agents = kube.list(PODS, _SYSTEM, _AGENT).items
         here = [one for one in agents if one.text("spec", "nodeName", default="", limit=NAME_LIMIT) == node]
-        found = sorted(
-            [one.text("metadata", "uid", limit=UID_LIMIT), [[each.name, each.restarts] for each in lives(one)]]
-            for one in here
-        )
+        found = sorted([uid_of(one), [[each.name, each.restarts] for each in lives(one)]] for one in here)
     except NOT_SEEN:
         return f"agent {_UNSEEN}"
     return f"agent {_hash(found)}" if found else ""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from irkit.actions.kube.netpol import Selector
-from irkit.actions.kube.objects import NAME_LIMIT, UID_LIMIT
+from irkit.actions.kube.objects import NAME_LIMIT, uid_of
 from irkit.actions.kube.owners import chain
 from irkit.actions.kube.redact import redact
 from irkit.model.doc import Doc
@@ -49,7 +49,7 @@ def gather(kube: KubeReader, pod: PodRef, doc: Doc) -> tuple[list[Found], str]:
     found += [(NETWORK_POLICIES, one) for one in kube.list(NETWORK_POLICIES, pod.namespace).items]
     labels = doc.labels("metadata", "labels")
     found += [(SERVICES, one) for one in kube.list(SERVICES, pod.namespace).items if _selects(one, labels)]
-    uids = {one.text("metadata", "uid", limit=UID_LIMIT) for _, one in found}
+    uids = {uid_of(one) for _, one in found}
     events = kube.list(EVENTS, pod.namespace)
     found += [
         (EVENTS, one) for one in events.items if one.text("involvedObject", "uid", default="", limit=NAME_LIMIT) in uids

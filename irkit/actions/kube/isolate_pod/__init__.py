@@ -19,7 +19,7 @@ from irkit.actions.kube.isolate_pod.impact import impact
 from irkit.actions.kube.isolate_pod.judge import case_label, drifted, effect_name, impossible, labelled, verdict
 from irkit.actions.kube.isolate_pod.policy import create, delete, differences, is_ours, mend, policy_name
 from irkit.actions.kube.lives import counting, lost, without
-from irkit.actions.kube.objects import absent, access, unpinned
+from irkit.actions.kube.objects import access, unpinned, vanished
 from irkit.model.base import Json, Model
 from irkit.model.effects import KubeCall, Mark
 from irkit.model.kube import DAEMON_SETS, PODS
@@ -74,9 +74,7 @@ class IsolatePod(About[Params], Defaults):
         """Policy first, then label: from the label on the pod is cut off."""
         pod = p.pod
         if facts.fields.presence != "here":
-            if facts.fields.presence == "gone" and mine:
-                return Settled(f"{pod} is gone", Verdict.proven(f"{pod} no longer exists"))
-            return absent(pod, facts.fields.presence)
+            return vanished(pod, facts.fields.presence, mine)
         refusal = impossible(pod, mark, facts) or unpinned(pod) or refused(p.engine, facts)
         if refusal is not None:
             return refusal

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from irkit.actions.kube.netpol import Pod, Policy, Selector
-from irkit.actions.kube.objects import NAME_LIMIT, living
+from irkit.actions.kube.objects import living, name_of
 from irkit.actions.kube.owners import pod_ref
 from irkit.errors import Malformed
 from irkit.model.ports import Listing
@@ -25,10 +25,7 @@ def marked_pods(listing: Listing, cluster: ClusterRef) -> tuple[tuple[str, str],
 
 def selecting(listing: Listing) -> tuple[tuple[str, Selector], ...]:
     """The Services that select pods, by name; one without a selector selects none."""
-    found = (
-        (service.text("metadata", "name", limit=NAME_LIMIT), service.labels("spec", "selector"))
-        for service in listing.items
-    )
+    found = ((name_of(service), service.labels("spec", "selector")) for service in listing.items)
     return tuple((name, Selector.equals(wanted)) for name, wanted in sorted(found) if wanted)
 
 

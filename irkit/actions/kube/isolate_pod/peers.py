@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from irkit.actions.kube.isolate_pod.lists import readable
 from irkit.actions.kube.netpol import Pod, Policy, Selector
 from irkit.actions.kube.netpol.evaluate import NAME_OF_NAMESPACE, Namespaces, selects
-from irkit.actions.kube.objects import NAME_LIMIT, access
+from irkit.actions.kube.objects import access, name_of
 from irkit.errors import BadResponse, Denied, Malformed, ServerFault
 from irkit.model.kube import NAMESPACES, PODS
 from irkit.model.ports import KubeReader, Listing
@@ -52,4 +52,4 @@ def _selectors(target: Pod, policies: Sequence[Policy]) -> Iterator[Selector]:
 
 
 def _labels(listing: Listing) -> dict[str, dict[str, str]]:
-    return {doc.text("metadata", "name", limit=NAME_LIMIT): doc.labels("metadata", "labels") for doc in listing.items}
+    return {name_of(doc): doc.labels("metadata", "labels") for doc in listing.items}

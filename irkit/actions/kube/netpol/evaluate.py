@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from irkit.actions.kube.netpol.policies import Peer, Policy, Ports
-from irkit.actions.kube.objects import NAME_LIMIT
+from irkit.actions.kube.objects import NAME_LIMIT, name_of
 from irkit.model.doc import Doc
 
 NAME_OF_NAMESPACE = "kubernetes.io/metadata.name"
@@ -38,7 +38,7 @@ class Pod:
         ips = tuple(one.text("ip", default="", limit=64) for one in doc.each("status", "podIPs")) or (first,)
         return cls(
             namespace=doc.text("metadata", "namespace", limit=NAME_LIMIT),
-            name=doc.text("metadata", "name", limit=NAME_LIMIT),
+            name=name_of(doc),
             labels=tuple(sorted(doc.labels("metadata", "labels").items())),
             ips=tuple(one for one in ips if one),
             node=doc.text("spec", "nodeName", default="", limit=NAME_LIMIT),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from irkit.actions.kube.netpol.selectors import Selector
-from irkit.actions.kube.objects import NAME_LIMIT, UID_LIMIT
+from irkit.actions.kube.objects import NAME_LIMIT, name_of, uid_of
 from irkit.model.doc import Doc
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -86,8 +86,8 @@ class Policy:
         egress = tuple(_rule(one, "to") for one in doc.each("spec", "egress"))
         types = doc.texts("spec", "policyTypes") or (("Ingress", "Egress") if egress else ("Ingress",))
         return cls(
-            name=doc.text("metadata", "name", limit=NAME_LIMIT),
-            uid=doc.text("metadata", "uid", limit=UID_LIMIT),
+            name=name_of(doc),
+            uid=uid_of(doc),
             selector=Selector.read(doc.part("spec", "podSelector")),
             types=tuple(sorted(types)),
             ingress=ingress,

@@ -15,7 +15,7 @@ from irkit.actions.kube.about import About
 from irkit.actions.kube.alter import alter, annotation, read_exact, restore
 from irkit.actions.kube.fields import Fields, Subject
 from irkit.actions.kube.labelling import held_now, other_holder
-from irkit.actions.kube.objects import absent, access, find, unpinned
+from irkit.actions.kube.objects import COMPUTE_LABEL, access, find, nothing_to_restore, unpinned, vanished
 from irkit.model.base import Model
 from irkit.model.effects import KubeCall, Mark
 from irkit.model.kube import NODES
@@ -29,7 +29,6 @@ FIELDS = (
     # Karpenter documentation, "Disruption", node-level controls
     annotation("karpenter.sh/do-not-disrupt", "true"),
 )
-_COMPUTE_LABEL = "eks.amazonaws.com/compute-type"
 
 
 class Params(Model):
@@ -74,16 +73,16 @@ class ProtectNode(About[Params], Defaults):
             return Facts(Fields(presence))
         labels = doc.labels("metadata", "labels")
         provider = "karpenter" if "karpenter.sh/nodepool" in labels else ""
-        provider = "fargate" if labels.get(_COMPUTE_LABEL) == "fargate" else provider
+        provider = "fargate" if labels.get(COMPUTE_LABEL) == "fargate" else provider
         return Facts(read_exact(doc, FIELDS, mark.case), provider, other_holder(labels, mark.case)[:63])
 
     def plan(self, p: Params, mark: Mark, facts: Facts, mine: Receipts) -> Plan:
         """Set what is missing or says otherwise."""
         node = p.node
         if facts.fields.presence != "here":
-            if facts.fields.presence == "gone" and mine:
-                return Settled(f"{node} is gone", Verdict(status="failed", why=f"{node} was removed all the same"))
-            return absent(node, facts.fields.presence)
+            return vanished(
+                node, facts.fields.presence, mine, Verdict(status="failed", why=f"{node} was removed all the same")
+            )
         if facts.provider == "fargate":
             return Refuse(
                 f"{node} is a Fargate node: it lives and ends with its one pod",
@@ -101,7 +100,7 @@ class ProtectNode(About[Params], Defaults):
         """Put back what the annotations were, unless another case holds the node now."""
         node = p.node
         if facts.fields.presence != "here":
-            return Settled(f"{node} is gone: nothing to restore", Verdict.proven(f"{node} no longer exists"))
+            return nothing_to_restore(node)
         wanted = restore("unprotect", Subject(NODES, node), FIELDS, facts.fields, originals)
         if isinstance(wanted, tuple):
             return Refuse(

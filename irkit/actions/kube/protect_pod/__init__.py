@@ -19,7 +19,7 @@ from irkit.actions.kube.fields import Subject, clash, label
 from irkit.actions.kube.labelling import held_elsewhere
 from irkit.actions.kube.lives import counting, lost
 from irkit.actions.kube.made import make_or_mend, take_away, taken
-from irkit.actions.kube.objects import absent, access, named, unpinned
+from irkit.actions.kube.objects import access, named, unpinned, vanished
 from irkit.actions.kube.protect_pod.facts import Facts, impact, observe, verdict, wanted
 from irkit.actions.kube.protect_pod.policy import objects
 from irkit.model.base import Json, Model
@@ -84,9 +84,9 @@ class ProtectPod(About[Params], Defaults):
         """Policy and binding first: they take a second to work."""
         pod, case = p.pod, label(CASE_LABEL, mark.case)
         if facts.fields.presence != "here":
-            if facts.fields.presence == "gone" and mine:
-                return Settled(f"{pod} is gone", Verdict(status="failed", why=f"{pod} was deleted all the same"))
-            return absent(pod, facts.fields.presence)
+            return vanished(
+                pod, facts.fields.presence, mine, Verdict(status="failed", why=f"{pod} was deleted all the same")
+            )
         if clash((case,), facts.fields):
             return held_elsewhere(pod, case, dict(facts.fields.values)[case.name])
         pairs = tuple(zip(objects(pod, p.may_delete, mark), (facts.policy, facts.binding), strict=True))

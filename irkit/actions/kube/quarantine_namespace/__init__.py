@@ -12,7 +12,7 @@ from pydantic import Field
 from irkit.actions.api import ActionSpec, Defaults, NoOutputs
 from irkit.actions.kube.about import About
 from irkit.actions.kube.made import make_or_mend, take_away, taken
-from irkit.actions.kube.objects import absent, access, unpinned
+from irkit.actions.kube.objects import access, nothing_to_restore, unpinned, vanished
 from irkit.actions.kube.quarantine_namespace.facts import Facts, impact, objects, observe, verdict
 from irkit.model.base import Model
 from irkit.model.effects import Mark
@@ -62,9 +62,7 @@ class QuarantineNamespace(About[Params], Defaults):
         """Quota first: between the two, a pod that starts would be denied its traffic, not the other way round."""
         namespace = p.namespace
         if facts.presence != "here":
-            if facts.presence == "gone" and mine:
-                return Settled(f"{namespace} is gone", Verdict.proven(f"{namespace} no longer exists"))
-            return absent(namespace, facts.presence)
+            return vanished(namespace, facts.presence, mine)
         pairs = tuple(zip(objects(namespace, mark), (facts.quota, facts.policy), strict=True))
         refusal = unpinned(namespace) or taken(pairs)
         if refusal is not None:
@@ -78,7 +76,7 @@ class QuarantineNamespace(About[Params], Defaults):
         """Delete irkit's own two objects, as they were made."""
         namespace = p.namespace
         if facts.presence != "here":
-            return Settled(f"{namespace} is gone: nothing to restore", Verdict.proven(f"{namespace} no longer exists"))
+            return nothing_to_restore(namespace)
         wanted = take_away(tuple(zip(objects(namespace, mark), (facts.quota, facts.policy), strict=True)))
         if isinstance(wanted, Refuse):
             return wanted

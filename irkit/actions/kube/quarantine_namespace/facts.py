@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from irkit.actions.kube.made import ABSENT, Found, Own, own_name, read_own
 from irkit.actions.kube.netpol import Pod, Policy, in_words, openings
-from irkit.actions.kube.objects import FARGATE_LABEL, MIRROR_ANNOTATION, NAME_LIMIT, Presence, find, living
+from irkit.actions.kube.objects import FARGATE_LABEL, MIRROR_ANNOTATION, Presence, find, living, name_of
 from irkit.model.doc import Doc
 from irkit.model.effects import Mark
 from irkit.model.kube import NAMESPACES, NETWORK_POLICIES, PODS, RESOURCE_QUOTAS, SERVICES
@@ -58,8 +58,8 @@ def observe(namespace: NamespaceRef, mark: Mark, reader: Reader) -> Facts:
     quota, policy = objects(namespace, mark)
     limit = kube.get(RESOURCE_QUOTAS, quota.name, namespace.name)
     listing = kube.list(NETWORK_POLICIES, namespace.name)
-    found = next((one for one in listing.items if _name(one) == policy.name), None)
-    others = [Policy.read(one) for one in listing.items if _name(one) != policy.name]
+    found = next((one for one in listing.items if name_of(one) == policy.name), None)
+    others = [Policy.read(one) for one in listing.items if name_of(one) != policy.name]
     pods = [one for one in kube.list(PODS, namespace.name).items if living(one)]
     words = {words for one in pods for words in in_words(openings(Pod.read(one), others))}
     return Facts(
@@ -70,14 +70,10 @@ def observe(namespace: NamespaceRef, mark: Mark, reader: Reader) -> Facts:
         pods=len(pods),
         services=len(kube.list(SERVICES, namespace.name).items),
         open=tuple(sorted(words)),
-        unpoliced=tuple(sorted(_name(one) for one in pods if _unpoliced(one))),
-        static=tuple(sorted(_name(one) for one in pods if one.has("metadata", "annotations", MIRROR_ANNOTATION))),
+        unpoliced=tuple(sorted(name_of(one) for one in pods if _unpoliced(one))),
+        static=tuple(sorted(name_of(one) for one in pods if one.has("metadata", "annotations", MIRROR_ANNOTATION))),
         as_of=listing.as_of,
     )
-
-
-def _name(doc: Doc) -> str:
-    return doc.text("metadata", "name", limit=NAME_LIMIT)
 
 
 def _unpoliced(pod: Doc) -> bool:

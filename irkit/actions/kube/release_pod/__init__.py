@@ -12,7 +12,7 @@ from irkit.actions.api import ActionSpec, Defaults, NoOutputs
 from irkit.actions.kube.about import About
 from irkit.actions.kube.alter import alter, restore
 from irkit.actions.kube.fields import Subject
-from irkit.actions.kube.objects import absent, access, unpinned
+from irkit.actions.kube.objects import access, nothing_to_restore, unpinned, vanished
 from irkit.actions.kube.release_pod.facts import RELEASING, Facts, observe, stripped
 from irkit.actions.kube.release_pod.judge import giving_back, impact, impossible, loses
 from irkit.actions.kube.release_pod.seats import dangers
@@ -78,9 +78,7 @@ class ReleasePod(About[Params], Defaults):
         """Strip the labels, then wait until its controller and its Services have let go."""
         pod, owner = p.pod, facts.owner
         if facts.fields.presence != "here":
-            if facts.fields.presence == "gone" and mine:
-                return Settled(f"{pod} is gone", _LOST)
-            return absent(pod, facts.fields.presence)
+            return vanished(pod, facts.fields.presence, mine, _LOST)
         refusal = impossible(pod, facts) or unpinned(pod)
         if refusal is not None:
             return refusal
@@ -104,7 +102,7 @@ class ReleasePod(About[Params], Defaults):
         """Put the labels back where that does not end the pod."""
         pod = p.pod
         if facts.fields.presence != "here":
-            return Settled(f"{pod} is gone: nothing to restore", Verdict.proven(f"{pod} no longer exists"))
+            return nothing_to_restore(pod)
         firsts = {
             name.removeprefix(_PREFIX).removesuffix(_SUFFIX): value
             for (key, name), value in sorted(originals.items())

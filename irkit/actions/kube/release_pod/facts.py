@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from irkit.actions.kube.alter import read_exact
 from irkit.actions.kube.fields import Field, Fields
 from irkit.actions.kube.netpol import Policy, Selector
-from irkit.actions.kube.objects import MIRROR_ANNOTATION, UID_LIMIT, find
+from irkit.actions.kube.objects import MIRROR_ANNOTATION, find, uid_of
 from irkit.actions.kube.owners import controller
 from irkit.actions.kube.pods import ready
 from irkit.actions.kube.ranking import active
@@ -122,6 +122,6 @@ def _owner(kube: KubeReader, doc: Doc, namespace: str) -> tuple[Owner | None, tu
         return None, ()
     resource = CONTROLLERS.get(found.kind) if found.kind in RELEASING else None
     made = kube.get(resource, found.name, namespace) if resource is not None else None
-    if made is None or made.text("metadata", "uid", limit=UID_LIMIT) != found.uid:
+    if made is None or uid_of(made) != found.uid:
         return Owner(found.kind, found.name, there=False), ()
     return Owner(found.kind, found.name), (Selector.read(made.part("spec", "selector")),)

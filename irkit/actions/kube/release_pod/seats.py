@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from irkit.actions.kube.netpol import Selector
-from irkit.actions.kube.objects import NAME_LIMIT, UID_LIMIT
+from irkit.actions.kube.objects import NAME_LIMIT, name_of, uid_of
 from irkit.actions.kube.owners import controller
 from irkit.actions.kube.ranking import Standing, active, endangered, likely
 from irkit.model.doc import Doc
@@ -77,8 +77,8 @@ def room(kube: KubeReader, pod: PodRef) -> Room | None:
 
 
 def _seat(doc: Doc, kind: str) -> Seat:
-    name = doc.text("metadata", "name", limit=NAME_LIMIT)
-    above, uid = controller(doc), doc.text("metadata", "uid", limit=UID_LIMIT)
+    name = name_of(doc)
+    above, uid = controller(doc), uid_of(doc)
     rolls = doc.text("spec", "updateStrategy", "type", default="RollingUpdate", limit=63) == "RollingUpdate"
     return Seat(
         kind=kind,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from irkit.actions.kube.netpol import Selector
-from irkit.actions.kube.objects import NAME_LIMIT, UID_LIMIT
+from irkit.actions.kube.objects import UID_LIMIT, name_of
 from irkit.model.doc import Doc
 from irkit.model.kube import ENDPOINT_SLICES, PDBS, SERVICES
 from irkit.model.ports import KubeReader
@@ -15,7 +15,7 @@ from irkit.model.refs import PodRef
 def services(kube: KubeReader, namespace: str) -> dict[str, Selector]:
     """A Service without a selector selects nothing."""
     return {
-        one.text("metadata", "name", limit=NAME_LIMIT): Selector.equals(selector)
+        name_of(one): Selector.equals(selector)
         for one in kube.list(SERVICES, namespace).items
         if (selector := one.labels("spec", "selector"))
     }
@@ -40,7 +40,7 @@ def budgets(kube: KubeReader, namespace: str, labels: Mapping[str, str], rest: M
     """Those that cover it now only. A missing selector selects nothing, an empty one everything (policy/v1)."""
     return tuple(
         sorted(
-            one.text("metadata", "name", limit=NAME_LIMIT)
+            name_of(one)
             for one in kube.list(PDBS, namespace).items
             if one.has("spec", "selector")
             and (selector := Selector.read(one.part("spec", "selector"))).matches(labels)

@@ -12,7 +12,7 @@ from irkit.actions.api import ActionSpec, Defaults, NoOutputs
 from irkit.actions.kube.about import About
 from irkit.actions.kube.alter import alter, restore
 from irkit.actions.kube.fields import Fields, Subject
-from irkit.actions.kube.objects import absent, access, unpinned
+from irkit.actions.kube.objects import access, nothing_to_restore, unpinned, vanished
 from irkit.actions.kube.replace_workload.facts import REPLACING, Facts, observe, template_field
 from irkit.actions.kube.replace_workload.judge import cannot, ends_evidence, impact, progress
 from irkit.model.base import Model
@@ -65,9 +65,7 @@ class ReplaceWorkload(About[Params], Defaults):
         if who.type not in REPLACING:
             return cannot(who)
         if facts.fields.presence != "here":
-            if facts.fields.presence == "gone" and mine:
-                return Settled(f"{who} is gone", Verdict(status="failed", why=f"{who} no longer exists"))
-            return absent(who, facts.fields.presence)
+            return vanished(who, facts.fields.presence, mine, Verdict(status="failed", why=f"{who} no longer exists"))
         subject = Subject(CONTROLLERS[who.type], who)
         edit = alter("replace", subject, (template_field(mark),), facts.fields, mark.case)
         if edit is None:
@@ -95,7 +93,7 @@ class ReplaceWorkload(About[Params], Defaults):
         """Put the template back, which replaces the pods once more."""
         who = p.workload
         if facts.fields.presence != "here":
-            return Settled(f"{who} is gone: nothing to restore", Verdict.proven(f"{who} no longer exists"))
+            return nothing_to_restore(who)
         subject = Subject(CONTROLLERS[who.type], who)
         wanted = restore("put-back", subject, (template_field(mark),), facts.fields, originals)
         if isinstance(wanted, tuple):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from irkit.actions.kube.alter import read_exact
 from irkit.actions.kube.fields import Field, Fields
-from irkit.actions.kube.objects import NAME_LIMIT, find, living
+from irkit.actions.kube.objects import NAME_LIMIT, find, living, name_of
 from irkit.actions.kube.owners import controller, pods_of
 from irkit.actions.kube.replace_workload.newpods import NewPod, names, new_pods, services
 from irkit.model.doc import Doc
@@ -99,9 +99,5 @@ def _stuck(doc: Doc) -> str:
 
 def _squatters(kube: KubeReader, workload: WorkloadRef) -> tuple[str, ...]:
     name = re.compile(rf"{re.escape(workload.name)}-[0-9]+")
-    found = (
-        one
-        for one in kube.list(PODS, workload.namespace).items
-        if living(one) and name.fullmatch(one.text("metadata", "name", limit=NAME_LIMIT))
-    )
+    found = (one for one in kube.list(PODS, workload.namespace).items if living(one) and name.fullmatch(name_of(one)))
     return names(one for one in found if (owner := controller(one)) is None or owner.uid != workload.uid)

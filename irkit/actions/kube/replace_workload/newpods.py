@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from irkit.actions.kube.netpol import Policy, Selector
-from irkit.actions.kube.objects import NAME_LIMIT, UID_LIMIT
+from irkit.actions.kube.objects import UID_LIMIT, name_of, uid_of
 from irkit.actions.kube.pods import ready
 from irkit.model.doc import Doc
 from irkit.model.effects import Mark
@@ -29,13 +29,13 @@ class NewPod:
 
 def names(pods: Iterable[Doc]) -> tuple[str, ...]:
     """The names of objects, sorted."""
-    return tuple(sorted(one.text("metadata", "name", limit=NAME_LIMIT) for one in pods))
+    return tuple(sorted(name_of(one) for one in pods))
 
 
 def services(kube: KubeReader, namespace: str) -> dict[str, Selector]:
     """The Services of a namespace that select anything."""
     return {
-        one.text("metadata", "name", limit=NAME_LIMIT): Selector.equals(selector)
+        name_of(one): Selector.equals(selector)
         for one in kube.list(SERVICES, namespace).items
         if (selector := one.labels("spec", "selector"))
     }
@@ -49,11 +49,11 @@ def new_pods(
     serving = _serving(kube, namespace)
     found: list[NewPod] = []
     for pod in pods:
-        labels, uid = pod.labels("metadata", "labels"), pod.text("metadata", "uid", limit=UID_LIMIT)
+        labels, uid = pod.labels("metadata", "labels"), uid_of(pod)
         selecting = sorted(name for name, selector in services.items() if selector.matches(labels))
         found.append(
             NewPod(
-                name=pod.text("metadata", "name", limit=NAME_LIMIT),
+                name=name_of(pod),
                 ready=ready(pod) and not pod.has("metadata", "deletionTimestamp"),
                 unlisted=tuple(name for name in selecting if (name, uid) not in serving),
                 holes=tuple(sorted(one.name for one in policies if one.selector.matches(labels))),

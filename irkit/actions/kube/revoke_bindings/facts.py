@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from irkit.actions.kube.bindings import Binding, read_bindings, rights_by_group
-from irkit.actions.kube.objects import NAME_LIMIT, Presence, find, living
+from irkit.actions.kube.objects import NAME_LIMIT, Presence, find, living, name_of
 from irkit.model.doc import Doc
 from irkit.model.kube import PODS, SERVICE_ACCOUNTS
 from irkit.model.plans import Impact, Verdict
@@ -39,17 +39,13 @@ def observe(account: ServiceAccountRef, reader: Reader) -> Facts:
         presence,
         found,
         rights_by_group(found, account),
-        tuple(sorted(_name(one) for one in listing.items if living(one) and _runs_as(one, account))),
+        tuple(sorted(name_of(one) for one in listing.items if living(one) and _runs_as(one, account))),
         listing.as_of,
     )
 
 
 def _runs_as(pod: Doc, account: ServiceAccountRef) -> bool:
     return pod.text("spec", "serviceAccountName", default="default", limit=NAME_LIMIT) == account.name
-
-
-def _name(doc: Doc) -> str:
-    return doc.text("metadata", "name", limit=NAME_LIMIT)
 
 
 def impact(account: ServiceAccountRef, facts: Facts) -> tuple[Impact, ...]:

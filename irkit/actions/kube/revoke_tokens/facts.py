@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from irkit.actions.kube.bindings import read_bindings, rights_by_group
 from irkit.actions.kube.netpol import plain
-from irkit.actions.kube.objects import NAME_LIMIT, UID_LIMIT, Presence, find, living
+from irkit.actions.kube.objects import Presence, find, living, name_of, uid_of
 from irkit.errors import Denied
 from irkit.model.doc import Doc
 from irkit.model.kube import PODS, SECRETS, SERVICE_ACCOUNTS
@@ -64,12 +64,12 @@ def observe(account: ServiceAccountRef, reader: Reader) -> Facts:
     presence, doc = find(kube, SERVICE_ACCOUNTS, account)
     if doc is None:
         return Facts(presence)
-    uid = doc.text("metadata", "uid", limit=UID_LIMIT)
+    uid = uid_of(doc)
     pods = [one for one in kube.list(PODS, account.namespace).items if living(one)]
     listing = kube.list_metadata(SECRETS, account.namespace, fields={"type": TOKEN_TYPE})
     tokens = [_token(one, pods) for one in listing.items if _is_of(one, account.name, uid)]
     mine = [one for one in pods if one.text("spec", "serviceAccountName", default="default") == account.name]
-    asked = {_name(one): _projected(one) for one in mine}
+    asked = {name_of(one): _projected(one) for one in mine}
     return Facts(
         presence,
         tuple(sorted(tokens, key=lambda one: one.name)),
@@ -107,12 +107,12 @@ def _is_of(secret: Doc, name: str, uid: str) -> bool:
 
 
 def _token(secret: Doc, pods: list[Doc]) -> Token:
-    name = _name(secret)
+    name = name_of(secret)
     return Token(
         name,
-        secret.text("metadata", "uid", limit=UID_LIMIT),
+        uid_of(secret),
         deleting=secret.has("metadata", "deletionTimestamp"),
-        used_by=tuple(sorted(_name(pod) for pod in pods if name in _secrets(pod))),
+        used_by=tuple(sorted(name_of(pod) for pod in pods if name in _secrets(pod))),
     )
 
 
@@ -139,7 +139,3 @@ def _projected(pod: Doc) -> dict[str, int]:
                 audience = "" if audience in _API_AUDIENCES else plain(audience)
                 found[audience] = max(seconds, found.get(audience, 0))
     return found
-
-
-def _name(doc: Doc) -> str:
-    return doc.text("metadata", "name", limit=NAME_LIMIT)

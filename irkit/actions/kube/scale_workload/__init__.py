@@ -9,7 +9,7 @@ from __future__ import annotations
 from irkit.actions.api import ActionSpec, Defaults, NoOutputs
 from irkit.actions.kube.about import About
 from irkit.actions.kube.fields import Subject, op
-from irkit.actions.kube.objects import absent, access, unpinned
+from irkit.actions.kube.objects import access, nothing_to_restore, unpinned, vanished
 from irkit.actions.kube.scale_workload.facts import SCALABLE, Facts, observe
 from irkit.actions.kube.scale_workload.judge import Params, ends, fought, impact, loses_evidence, pods, some
 from irkit.model.base import Json
@@ -62,9 +62,7 @@ class ScaleWorkload(About[Params], Defaults):
         if who.type not in SCALABLE:
             return Refuse(f"{who} has no number of pods to set", hint=_INSTEAD.get(who.type, "name its Deployment"))
         if facts.presence != "here":
-            if facts.presence == "gone" and mine:
-                return Settled(f"{who} is gone", Verdict.proven(f"{who} no longer exists"))
-            return absent(who, facts.presence)
+            return vanished(who, facts.presence, mine)
         if facts.replicas == p.replicas:
             return _reached(p, facts, mine)
         refusal = fought(p, facts) or loses_evidence(p.replicas, p, facts) or unpinned(who)
@@ -80,7 +78,7 @@ class ScaleWorkload(About[Params], Defaults):
         """Back to the first number, where the present one is irkit's."""
         who, first = p.workload, originals.get((p.workload.key, FIELD))
         if facts.presence != "here":
-            return Settled(f"{who} is gone: nothing to restore", Verdict.proven(f"{who} no longer exists"))
+            return nothing_to_restore(who)
         if type(first) is not int:
             return Settled(f"irkit did not scale {who}", Verdict.proven("read back: the number is not irkit's"))
         if facts.replicas == first:

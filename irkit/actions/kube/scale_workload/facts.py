@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from irkit.actions.kube.objects import NAME_LIMIT, Presence, find
+from irkit.actions.kube.objects import NAME_LIMIT, Presence, find, name_of
 from irkit.actions.kube.owners import controller, pods_of
-from irkit.model.doc import Doc
 from irkit.model.kube import CASE_LABEL, CONTROLLERS, HPAS
 from irkit.model.ports import KubeReader, Reader
 from irkit.model.refs import WorkloadRef
@@ -55,8 +54,8 @@ def observe(workload: WorkloadRef, reader: Reader) -> Facts:
         presence,
         replicas=doc.integer("spec", "replicas", default=1),
         seen=doc.integer("status", "observedGeneration", default=0) >= doc.integer("metadata", "generation", default=0),
-        pods=tuple(sorted(map(_name, pods))),
-        evidence=tuple(sorted(_name(pod) for pod in pods if CASE_LABEL in pod.labels("metadata", "labels"))),
+        pods=tuple(sorted(map(name_of, pods))),
+        evidence=tuple(sorted(name_of(pod) for pod in pods if CASE_LABEL in pod.labels("metadata", "labels"))),
         parent=f"{parent.kind} {parent.name}" if parent else "",
         scalers=_scalers(kube, workload),
     )
@@ -65,7 +64,7 @@ def observe(workload: WorkloadRef, reader: Reader) -> Facts:
 def _scalers(kube: KubeReader, workload: WorkloadRef) -> tuple[Scaler, ...]:
     found = [
         Scaler(
-            name=_name(doc),
+            name=name_of(doc),
             least=doc.integer("spec", "minReplicas", default=1),
             most=doc.integer("spec", "maxReplicas"),
             keda=_KEDA in doc.labels("metadata", "labels"),
@@ -75,7 +74,3 @@ def _scalers(kube: KubeReader, workload: WorkloadRef) -> tuple[Scaler, ...]:
         and doc.text("spec", "scaleTargetRef", "name", limit=NAME_LIMIT) == workload.name
     ]
     return tuple(sorted(found, key=lambda one: one.name))
-
-
-def _name(doc: Doc) -> str:
-    return doc.text("metadata", "name", limit=NAME_LIMIT)

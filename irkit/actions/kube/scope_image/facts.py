@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import Field
 
 from irkit.actions.kube.inventory import Fleet, fleet
-from irkit.actions.kube.objects import NAME_LIMIT, UID_LIMIT, make
+from irkit.actions.kube.objects import make, name_of, uid_of
 from irkit.actions.kube.scope_image.names import digest_of, normal
 from irkit.actions.kube.seen import Container, ContainerKind, Seen, Shown, pods
 from irkit.model.base import Model
@@ -127,10 +127,7 @@ def _namespaces(kube: KubeReader, wanted: ImageRef, own: Sequence[Seen]) -> tupl
     names = sorted({one.ref.namespace for one in own if one.living})
     if not names:
         return ()
-    uids = {
-        one.text("metadata", "name", limit=NAME_LIMIT): one.text("metadata", "uid", limit=UID_LIMIT)
-        for one in kube.list(NAMESPACES).items
-    }
+    uids = {name_of(one): uid_of(one) for one in kube.list(NAMESPACES).items}
     return tuple(
         make(NamespaceRef, own[0].doc, cluster=wanted.cluster, name=name, uid=uids.get(name, "")) for name in names
     )
@@ -140,7 +137,7 @@ def _nodes(wanted: ImageRef, cached: Sequence[Doc]) -> tuple[NodeRef, ...]:
     refs = {
         make(
             NodeRef, doc, cluster=wanted.cluster,
-            name=doc.text("metadata", "name", limit=NAME_LIMIT), uid=doc.text("metadata", "uid", limit=UID_LIMIT),
+            name=name_of(doc), uid=uid_of(doc),
         )
         for doc in cached
     }  # fmt: skip

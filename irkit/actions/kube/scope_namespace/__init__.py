@@ -11,7 +11,7 @@ from irkit.actions.kube.exposure import READS as EXPOSURE
 from irkit.actions.kube.exposure import Exposure, exposure
 from irkit.actions.kube.inventory import READS as FLEET
 from irkit.actions.kube.inventory import Fleet, fleet
-from irkit.actions.kube.objects import NAME_LIMIT, UID_LIMIT, Presence, absent, access, find, make
+from irkit.actions.kube.objects import Presence, absent, access, find, make, name_of, uid_of
 from irkit.actions.kube.scoping import READ, Scoping, summary
 from irkit.actions.kube.seen import Shown, pods
 from irkit.model.base import Model
@@ -76,15 +76,15 @@ class ScopeNamespace(Scoping):
         accounts = (
             make(
                 ServiceAccountRef, one, cluster=cluster, namespace=space,
-                name=one.text("metadata", "name", limit=NAME_LIMIT), uid=one.text("metadata", "uid", limit=UID_LIMIT),
+                name=name_of(one), uid=uid_of(one),
             )
             for one in kube.list(SERVICE_ACCOUNTS, space).items
         )  # fmt: skip
-        names = (one.text("metadata", "name", limit=NAME_LIMIT) for one in kube.list(NETWORK_POLICIES, space).items)
+        names = (name_of(one) for one in kube.list(NETWORK_POLICIES, space).items)
         found = make(
             Outputs, doc,
             **dict(shared),
-            namespace=p.namespace.model_copy(update={"uid": doc.text("metadata", "uid", limit=UID_LIMIT)}),
+            namespace=p.namespace.model_copy(update={"uid": uid_of(doc)}),
             terminating=doc.has("metadata", "deletionTimestamp"),
             idle_accounts=tuple(sorted((one for one in accounts if one.name not in used), key=lambda one: one.name)),
             exposure=exposure(kube, space, [one for one in listed if one.living]),

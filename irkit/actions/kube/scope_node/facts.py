@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import Field
 
 from irkit.actions.kube.inventory import Fleet, fleet
-from irkit.actions.kube.objects import NAME_LIMIT, UID_LIMIT, Presence, find, make
+from irkit.actions.kube.objects import COMPUTE_LABEL, NAME_LIMIT, OS_LABEL, Presence, find, make, uid_of
 from irkit.actions.kube.seen import Seen, Shown, injected_roles, pods
 from irkit.model.doc import Doc
 from irkit.model.kube import NODES
@@ -18,8 +18,6 @@ from irkit.model.ports import Reader
 from irkit.model.refs import NodeRef, PodRef
 
 _INSTANCE = re.compile(r"aws:///[a-z0-9-]{1,40}/(?P<id>i-[0-9a-f]{8,17})", re.ASCII)
-_COMPUTE_LABEL = "eks.amazonaws.com/compute-type"
-_OS_LABEL = "kubernetes.io/os"
 
 
 class Outputs(Fleet):
@@ -64,10 +62,10 @@ def observe(wanted: NodeRef, reader: Reader) -> Facts:
     found = make(
         Outputs, doc,
         **dict(fleet(kube, wanted.cluster, here)),
-        node=wanted.model_copy(update={"uid": doc.text("metadata", "uid", limit=UID_LIMIT)}),
+        node=wanted.model_copy(update={"uid": uid_of(doc)}),
         unschedulable=doc.flag("spec", "unschedulable", default=False), ready=_ready(doc),
-        fargate=labels.get(_COMPUTE_LABEL) == "fargate", windows=labels.get(_OS_LABEL) == "windows",
-        auto=labels.get(_COMPUTE_LABEL) == "auto", instance=instance["id"] if instance else "",
+        fargate=labels.get(COMPUTE_LABEL) == "fargate", windows=labels.get(OS_LABEL) == "windows",
+        auto=labels.get(COMPUTE_LABEL) == "auto", instance=instance["id"] if instance else "",
         addresses=tuple(one.text("address", limit=NAME_LIMIT) for one in _addresses(doc)),
         kubelet=doc.text("status", "nodeInfo", "kubeletVersion", default="", limit=NAME_LIMIT),
         runtime=doc.text("status", "nodeInfo", "containerRuntimeVersion", default="", limit=NAME_LIMIT),

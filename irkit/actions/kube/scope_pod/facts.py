@@ -9,7 +9,7 @@ from pydantic import Field
 
 from irkit.actions.kube.exposure import Exposure, budgets, exposure, host_ports, policies
 from irkit.actions.kube.inventory import images
-from irkit.actions.kube.objects import UID_LIMIT, Presence, find, make
+from irkit.actions.kube.objects import OS_LABEL, Presence, find, make, uid_of
 from irkit.actions.kube.owners import chain, siblings
 from irkit.actions.kube.seen import Escape, Seen, Shown, annotated_role, injected_roles, pod_identity, see
 from irkit.model.base import Model
@@ -18,7 +18,6 @@ from irkit.model.ports import KubeReader, Reader
 from irkit.model.refs import ImageRef, NodeRef, PodRef, ServiceAccountRef, WorkloadRef
 
 _PHASES = ("Pending", "Running", "Succeeded", "Failed", "Unknown")
-_OS_LABEL = "kubernetes.io/os"
 
 
 class Outputs(Model):
@@ -93,15 +92,15 @@ def _node(kube: KubeReader, seen: Seen) -> tuple[NodeRef | None, str]:
     if not seen.node:
         return None, ""
     node = kube.get(NODES, seen.node)
-    uid = "" if node is None else node.text("metadata", "uid", limit=UID_LIMIT)
+    uid = "" if node is None else uid_of(node)
     ref = make(NodeRef, seen.doc, cluster=seen.ref.cluster, name=seen.node, uid=uid)
-    return ref, "" if node is None else node.labels("metadata", "labels").get(_OS_LABEL, "")
+    return ref, "" if node is None else node.labels("metadata", "labels").get(OS_LABEL, "")
 
 
 def _service_account(kube: KubeReader, seen: Seen) -> tuple[ServiceAccountRef, str]:
     """Whom it runs as, and the IAM role in that account's annotation."""
     space = seen.ref.namespace
     account = kube.get(SERVICE_ACCOUNTS, seen.account, space)
-    uid = "" if account is None else account.text("metadata", "uid", limit=UID_LIMIT)
+    uid = "" if account is None else uid_of(account)
     ref = make(ServiceAccountRef, seen.doc, cluster=seen.ref.cluster, namespace=space, name=seen.account, uid=uid)
     return ref, "" if account is None else annotated_role(account)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from irkit.actions.kube.objects import NAME_LIMIT, UID_LIMIT, make
+from irkit.actions.kube.objects import NAME_LIMIT, make, name_of, uid_of
 from irkit.actions.kube.pods import addresses
 from irkit.actions.kube.seen import Seen, pods
 from irkit.model.base import Model
@@ -57,7 +57,7 @@ def observe(address: PodAddressRef, reader: Reader) -> Facts:
     having = [one for one in listed if address.ip in _canonical(addresses(one.doc))]
     alive = [one for one in having if one.living]
     former = _refs([one for one in having if not one.living and not one.host_network])
-    nodes = {one.text("metadata", "name", limit=NAME_LIMIT): one for one in kube.list(NODES).items}
+    nodes = {name_of(one): one for one in kube.list(NODES).items}
     owner = next((name for name in sorted(nodes) if address.ip in _node_addresses(nodes[name])), None)
     if owner is None and alive and all(one.host_network for one in alive):
         owner = alive[0].node or None  # a node that says nothing of its address
@@ -93,14 +93,14 @@ def _node_addresses(doc: Doc) -> set[str]:
 
 def _node(address: PodAddressRef, nodes: dict[str, Doc], name: str, found: list[Seen]) -> NodeRef:
     doc = nodes.get(name)
-    uid = "" if doc is None else doc.text("metadata", "uid", limit=UID_LIMIT)
+    uid = "" if doc is None else uid_of(doc)
     return make(NodeRef, doc or found[0].doc, cluster=address.cluster, name=name, uid=uid)
 
 
 def _account(kube: KubeReader, one: Seen) -> ServiceAccountRef:
     space = one.ref.namespace
     doc = kube.get(SERVICE_ACCOUNTS, one.account, space)
-    uid = "" if doc is None else doc.text("metadata", "uid", limit=UID_LIMIT)
+    uid = "" if doc is None else uid_of(doc)
     return make(ServiceAccountRef, one.doc, cluster=one.ref.cluster, namespace=space, name=one.account, uid=uid)
 
 

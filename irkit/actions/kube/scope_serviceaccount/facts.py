@@ -8,7 +8,7 @@ from pydantic import Field
 
 from irkit.actions.kube.identity import Account, Actor, Right, actors, is_admin, read_rbac, rights
 from irkit.actions.kube.inventory import Fleet, fleet
-from irkit.actions.kube.objects import NAME_LIMIT, UID_LIMIT, Presence, find, make
+from irkit.actions.kube.objects import NAME_LIMIT, Presence, find, make, name_of, uid_of
 from irkit.actions.kube.seen import Shown, annotated_role, injected_roles, pods
 from irkit.errors import Denied
 from irkit.model.doc import Doc
@@ -66,7 +66,7 @@ def observe(wanted: ServiceAccountRef, reader: Reader) -> Facts:
     found = make(
         Outputs, doc,
         **dict(shared),
-        service_account=wanted.model_copy(update={"uid": doc.text("metadata", "uid", limit=UID_LIMIT)}),
+        service_account=wanted.model_copy(update={"uid": uid_of(doc)}),
         rights=rights(rbac, space, name), admin=is_admin(rbac, space, name), actors=acting,
         actor_accounts=_accounts(wanted, doc, acting),
         legacy_tokens=secrets or (), secrets_seen=secrets is not None, annotated_role=annotated_role(doc),
@@ -83,10 +83,7 @@ def _tokens(kube: KubeReader, account: Doc, namespace: str, name: str) -> tuple[
     except Denied:
         return None
     found = {one.text("name", default="", limit=NAME_LIMIT) for one in account.each("secrets")}
-    there = {
-        one.text("metadata", "name", limit=NAME_LIMIT): one.labels("metadata", "annotations").get(_OF_ACCOUNT)
-        for one in listed
-    }
+    there = {name_of(one): one.labels("metadata", "annotations").get(_OF_ACCOUNT) for one in listed}
     return tuple(sorted(secret for secret, owner in there.items() if owner == name or secret in found))
 
 

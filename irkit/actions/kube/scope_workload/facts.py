@@ -8,7 +8,7 @@ from pydantic import Field
 
 from irkit.actions.kube.exposure import Exposure, budgets, exposure, policies
 from irkit.actions.kube.inventory import Fleet, fleet
-from irkit.actions.kube.objects import NAME_LIMIT, UID_LIMIT, Presence, find, make
+from irkit.actions.kube.objects import Presence, find, make, name_of, uid_of
 from irkit.actions.kube.owners import chain, controller
 from irkit.actions.kube.seen import Shown, pods
 from irkit.model.doc import Doc
@@ -50,7 +50,7 @@ def observe(wanted: WorkloadRef, reader: Reader) -> Facts:
     presence, doc = find(kube, resource, wanted)
     if doc is None:
         return Facts(presence)
-    uid = doc.text("metadata", "uid", limit=UID_LIMIT)
+    uid = uid_of(doc)
     made = _made(kube, wanted, uid)
     family = {uid, *(one.uid for one in made)}
     listed, _ = pods(kube, cluster, space)
@@ -79,5 +79,5 @@ def _made(kube: KubeReader, wanted: WorkloadRef, uid: str) -> tuple[WorkloadRef,
 def _ref(wanted: WorkloadRef, kind: str, doc: Doc) -> WorkloadRef:
     return make(
         WorkloadRef, doc, cluster=wanted.cluster, namespace=wanted.namespace, type=kind,
-        name=doc.text("metadata", "name", limit=NAME_LIMIT), uid=doc.text("metadata", "uid", limit=UID_LIMIT),
+        name=name_of(doc), uid=uid_of(doc),
     )  # fmt: skip

@@ -11,7 +11,7 @@ from irkit.actions.kube.about import About
 from irkit.actions.kube.alter import alter, read_exact, restore
 from irkit.actions.kube.fields import Field, Fields, Subject, clash, label
 from irkit.actions.kube.labelling import held_elsewhere
-from irkit.actions.kube.objects import NAME_LIMIT, absent, access, find, unpinned
+from irkit.actions.kube.objects import NAME_LIMIT, access, find, nothing_to_restore, unpinned, vanished
 from irkit.model.base import Model
 from irkit.model.effects import KubeCall, Mark
 from irkit.model.kube import CASE_LABEL, CRON_JOBS
@@ -72,9 +72,9 @@ class SuspendCronJob(About[Params], Defaults):
                 hint="kube.scale_workload takes Deployments, ReplicaSets and StatefulSets",
             )
         if facts.fields.presence != "here":
-            if facts.fields.presence == "gone" and mine:
-                return Settled(f"{job} is gone", Verdict.proven(f"{job} no longer exists: it starts nothing"))
-            return absent(job, facts.fields.presence)
+            return vanished(
+                job, facts.fields.presence, mine, Verdict.proven(f"{job} no longer exists: it starts nothing")
+            )
         case = label(CASE_LABEL, mark.case)
         if clash((case,), facts.fields):
             return held_elsewhere(job, case, dict(facts.fields.values)[case.name])
@@ -96,7 +96,7 @@ class SuspendCronJob(About[Params], Defaults):
         """Let it start Jobs again, where irkit stopped it and no other case holds it now."""
         job = p.cronjob
         if facts.fields.presence != "here":
-            return Settled(f"{job} is gone: nothing to restore", Verdict.proven(f"{job} no longer exists"))
+            return nothing_to_restore(job)
         wanted = restore("resume", Subject(CRON_JOBS, job), _fields(mark), facts.fields, originals)
         if isinstance(wanted, tuple):
             return Refuse(
