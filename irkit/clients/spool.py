@@ -33,18 +33,21 @@ class Spool:
         self._end: Callable[[], object] | None = None
 
     def keep(self, name: str, chunks: Iterable[bytes]) -> Spooled:
-        """Take the bytes, hashed while written; a second take of the same name replaces the first.
+        """Take the bytes, hashed while written; the name that they get holds their digest.
+
+        A look that was given up may end while another's bytes are about to be stored: it must not replace them.
 
         Raises:
             JournalError: they cannot be written.
         """
         with reported("the bytes that were read cannot be kept"):
-            path = self._own_folder() / _file_name(name)
-            part, file = new_part(path.parent)
+            folder = self._own_folder()
+            part, file = new_part(folder)
             with file:
                 sha256, size = copy(chunks, file)
-            part.replace(path)
-        return Spooled(name, sha256, size)
+            own = f"{name}-{sha256[:16]}"
+            part.replace(folder / _file_name(own))
+        return Spooled(own, sha256, size)
 
     def chunks(self, name: str) -> Iterator[bytes]:
         """The bytes back. Raises JournalError where this process has none of that name."""

@@ -190,7 +190,7 @@ class Spool(Protocol):
     """Bytes that were read in a turn and wait for the `Store` effect of that turn."""
 
     def keep(self, name: str, chunks: Iterable[bytes]) -> Spooled:
-        """Take the bytes, hashed while written; a second take of the same name replaces the first."""
+        """Take the bytes, hashed while written. The name that they get is told from that of any other bytes."""
         ...
 
     def chunks(self, name: str) -> Iterable[bytes]:
