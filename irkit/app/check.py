@@ -200,7 +200,7 @@ def _status(found: Looked | Blocked | Broken, before: Verdict | None) -> tuple[S
             return "holds", plan.verdict.why or plan.reason, ""
         if plan.verdict.status == "leaky":
             new = before is not None and before != plan.verdict
-            return ("drifted" if new else "leaky"), f"open through {plan.verdict.why}", ""
+            return ("drifted" if new else "leaky"), plan.verdict.why, ""
         return "unproven", plan.verdict.why, ""
     if isinstance(plan, Wait):
         return "unproven", f"it is changing: {plan.why}", ""

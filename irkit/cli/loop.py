@@ -87,7 +87,8 @@ def _interruptible(stop: threading.Event, ticket: Ticket, irkit: str = "irkit") 
         name = signal.Signals(number).name
         os.write(
             2,
-            f"\nirkit: {name}: starting nothing new, waiting up to 10 s for what is in flight (again: leave now)\n"
+            f"\nirkit: {name}: nothing new is started; what is in flight has up to 10 s\n"
+            f"       once more: leaves at once; what is in flight may still take effect\n"
             f"       go on:     {irkit} resume {ticket.case}\n"
             f"       take back: {irkit} undo {ticket.case}\n".encode(),
         )

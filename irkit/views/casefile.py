@@ -15,6 +15,8 @@ from irkit.model import records as r
 from irkit.model.playbooks import Playbook
 from irkit.model.times import milliseconds
 
+_UNNEEDED = "not needed: "
+"""How the engine begins such a reason: every screen says it by the status already."""
 OPEN = frozenset({"new", "acting", "waiting", "parked", "asked"})
 
 
@@ -43,7 +45,8 @@ class StepView:
     def why(self) -> str:
         """The verdict's reason, or what an open step waits for."""
         if self.closed and self.state.verdict is not None:
-            return self.state.verdict.why or self.state.reason
+            why = self.state.verdict.why or self.state.reason
+            return why.removeprefix(_UNNEEDED) if self.state.condition else why
         return self.state.why
 
     @property

@@ -78,7 +78,7 @@ def _group(steps: list[Checked]) -> list[Line]:
     for one in steps[:MOST]:
         sign, style = _SIGNS[one.status]
         name = one.step.partition("[")[0]
-        about = f"{one.target}: " if one.target else ""
+        about = f"{one.target}: " if one.target and one.target not in one.why else ""
         text = f"{_WORDS[one.status]}: {about}{one.why}"
         lines.extend(hanging(f"  {sign} {pad(name, _NAME)} ", text, style=style if style == "bad" else ""))
         if one.hint:

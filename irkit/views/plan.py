@@ -58,7 +58,7 @@ def _identity(seen: Standing) -> list[Line]:
     elif who.users:
         told = [name if name.startswith("pod ") else f"{plural(count, 'pod')} of {name}" for name, count in who.users]
         rest = f", +{len(told) - SHOWN}" if len(told) > SHOWN else ""
-        others = f"used by {', '.join(told[:SHOWN])}{rest}"
+        others = f"also used by {', '.join(told[:SHOWN])}{rest}"
     else:
         others = "no other pod uses it"
     return field("Identity", f"service account {who.account} · {role} · {others}")

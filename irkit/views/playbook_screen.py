@@ -5,23 +5,25 @@ from __future__ import annotations
 from irkit.actions.catalog import Catalog
 from irkit.engine.approvals import needed
 from irkit.model.playbooks import Playbook, Step
-from irkit.views.terminal import Line, Span, hanging, pad
+from irkit.views.terminal import Line, cells, fill, hanging
 
 _NAME = 14
+_WIDEST = 26
 
 
 def playbook_lines(playbook: Playbook, catalog: Catalog) -> list[Line]:
     """The screen."""
-    lines: list[Line] = [[Span(playbook.name, "bold"), f"  {playbook.title}"]]
+    lines: list[Line] = hanging(f"{playbook.name}  ", playbook.title, style="bold")
     if playbook.description:
         lines.extend(hanging("  ", playbook.description))
     lines.append([""])
+    width = min(max((cells(one.name) for one in playbook.inputs), default=0), _WIDEST)  # a name is there to be typed
     for one in playbook.inputs:
         need = "required" if one.required else "optional"
-        lines.extend(hanging(f"  -i {pad(one.name, _NAME - 2)} ", f"{one.type}, {need}. {one.description}"))
+        lines.extend(hanging(f"  -i {fill(one.name, width)} ", f"{one.type}, {need}. {one.description}"))
     lines.append([""])
     for number, step in enumerate(playbook.steps, 1):
-        lines.extend(hanging(f" {number:>2}  {pad(step.id, _NAME)} ", _words(step, catalog)))
+        lines.extend(hanging(f" {number:>2}  {fill(step.id, _NAME)} ", _words(step, catalog)))
     return lines
 
 

@@ -89,15 +89,28 @@ class PlainProgress(_Quiet):
         self._irkit = irkit
         self._out = out
         self._colour = colour
+        self._waits: dict[tuple[str, str], str] = {}
 
     def heard(self, records: Sequence[r.Record]) -> None:
         """Print what is worth a line."""
         self._case.hear(records)
         for record in records:
+            if self._same_wait(record.body):
+                continue
             lines = event(self._case, record, self._run, self._irkit)
             if lines:
                 lab = self._case.state.lab
                 self.show(tagged(lines, colour=self._colour) if lab else paint(lines, colour=self._colour))
+
+    def _same_wait(self, body: r.AnyBody) -> bool:
+        """Whether a step waits for what it waited for before: each look is journaled, and no change of state."""
+        if isinstance(body, r.StepWaiting):
+            key = (body.run, body.step)
+            before, self._waits[key] = self._waits.get(key), body.why
+            return before == body.why and not body.failed
+        run, step = getattr(body, "run", ""), getattr(body, "step", "")
+        self._waits.pop((run, step), None)
+        return False
 
     def show(self, text: str) -> None:
         """Write it out."""
@@ -232,7 +245,8 @@ def _closed(case: CaseFile, body: r.StepClosed, run: str) -> list[Line]:
 
         took = f"{seconds(max(milliseconds(state.started, state.ended), 0))}  "
     again = "last look: " if body.sweep else ""
-    text = f"{took}{again}{body.verdict.status}: {body.verdict.why or body.reason}"
+    why = body.verdict.why or body.reason
+    text = f"{took}{again}{why if body.condition else f'{body.verdict.status}: {why}'}"
     return _line(case.state.runs[run], sign, body.step, text, style)
 
 

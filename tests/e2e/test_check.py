@@ -78,7 +78,7 @@ def test_another_opening_since_is_drift_and_an_old_one_is_leaky() -> None:
     before = Verdict.leaky("allow-web lets web in")
     task: Any = None
     same = Looked(task, Settled("x", before))
-    assert _status(same, before) == ("leaky", "open through allow-web lets web in", "")
+    assert _status(same, before) == ("leaky", "allow-web lets web in", "")
     more = Looked(task, Settled("x", Verdict.leaky("allow-web lets web in; let-me-out lets it out")))
     assert _status(more, before)[0] == "drifted"
     assert _status(more, Verdict.proven("x"))[0] == "drifted"

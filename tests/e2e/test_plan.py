@@ -69,6 +69,6 @@ def test_a_pods_plan_names_whom_it_acts_as(answered: Answered, stage: Stage) -> 
     shown = " ".join(answered([], "plan", "compromised-pod", "-i", f"pod=shop/{stage.pods[0].name}")[1].split())
     assert "Running 6 d on ip-" in shown
     assert (
-        "Identity service account shop/default · no AWS role · used by 2 pods of Deployment shop/web, pod shop/xtra"
+        "Identity service account shop/default · no AWS role · also used by 2 pods of Deployment shop/web, pod shop/xtra"
         in shown
     )

@@ -39,6 +39,8 @@ def test_the_first_signal_stops_in_order_and_says_how_to_go_on(
     shown = capfd.readouterr().err
     assert "irkit resume IR-20260101-aaaa" in shown
     assert "irkit undo IR-20260101-aaaa" in shown
+    assert max(map(len, shown.splitlines())) <= 80
+    assert "once more: leaves at once" in shown
     assert signal.getsignal(number) is before
 
 

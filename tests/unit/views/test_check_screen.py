@@ -52,6 +52,12 @@ def test_the_worst_decides(found: Checkup, status: int, words: str) -> None:
     assert json.loads(check_json(found))["verdict"] == words.rstrip(".:")
 
 
+def test_a_target_that_the_reason_names_is_named_once() -> None:
+    shown = paint(check_lines(up(one("drifted", why=f"{POD} lacks its label"), one("holds"))), colour=False)
+    assert " ".join(shown.split()).count(f"changed since: {POD} lacks its label") == 1
+    assert f"holds: {POD}: because" in " ".join(shown.split())
+
+
 def test_hundreds_of_steps_are_one_screen() -> None:
     found = up(*(one("holds", step=f"isolate[{number}]") for number in range(500)), one("drifted"))
     lines = paint(check_lines(found), colour=False).splitlines()

@@ -126,9 +126,7 @@ def test_the_target_is_shown_as_it_stands_and_whom_it_acts_as() -> None:
     seen = Standing("Running", "2026-11-14T03:00:00.000000Z", "ip-10-0-3-17", who)
     shown = flat(text(plan(standing=seen)))
     assert f"Target {POD} · uid {POD.uid} · Running 6 d on ip-10-0-3-17" in shown
-    told = (
-        "Identity service account shop/web · role web-role (IRSA) · used by 11 pods of Deployment shop/web, pod shop/x"
-    )
+    told = "Identity service account shop/web · role web-role (IRSA) · also used by 11 pods of Deployment shop/web, pod shop/x"
     assert told in shown
 
 
@@ -140,7 +138,7 @@ def test_the_target_is_shown_as_it_stands_and_whom_it_acts_as() -> None:
         (Identity("shop/web", users=None), "nobody could look which other pods use it"),
         (
             Identity("a/b", users=tuple((f"Deployment a/{one}", 2) for one in "abcde")),
-            "used by 2 pods of Deployment a/a, 2 pods of Deployment a/b, 2 pods of Deployment a/c, +2",
+            "also used by 2 pods of Deployment a/a, 2 pods of Deployment a/b, 2 pods of Deployment a/c, +2",
         ),
     ],
 )

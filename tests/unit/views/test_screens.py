@@ -252,6 +252,38 @@ def test_plain_progress_prints_one_change_a_line_and_only_of_its_run(tmp_path: P
     assert "proven: seen" in lines[0]
 
 
+def test_one_wait_is_one_line_however_often_it_is_looked_at(tmp_path: Path) -> None:
+    """A probe of half a minute was told thirty times over; what a try failed of is told each time."""
+
+    def waits(why: str, step: str = "isolate", *, failed: bool = False) -> r.AnyBody:
+        return r.StepWaiting(
+            run="r1", step=step, turn=1, until="2026-11-20T03:00:09.000000Z", why=why, failed=failed
+        )  # fmt: skip
+
+    mark = Mark(within="c", case=CASE, action="test.contain", scope="u", params="0" * 64)
+    planned = r.StepPlanned(
+        run="r1", step="isolate", turn=2, action="x", mark=mark, target="x", why="it is open again", effects=(),
+        impact=(), touches=(),
+    )  # fmt: skip
+    bodies = [waits("a"), waits("x", "label"), waits("a"), waits("b"), waits("b"), waits("x", "label"), planned,
+              waits("b"), waits("no", failed=True), waits("no", failed=True)]  # fmt: skip
+    shown = [" ".join(line.split()) for line in plain_output(tmp_path, bodies).splitlines()]
+    assert shown == [
+        "… isolate waits: a", "… label waits: x", "… isolate waits: b", "… isolate it is open again",
+        "… isolate waits: b", "… isolate tries again: no", "… isolate tries again: no",
+    ]  # fmt: skip
+
+
+def test_what_was_not_needed_is_told_so_once(tmp_path: Path) -> None:
+    body = closed("label", "skipped", "not needed: `when: inputs.x` is false", condition="inputs.x")
+    case, _ = case_file(tmp_path, BOOK, [body])
+    for shown in (plain_output(tmp_path / "b", [body]), paint(case_lines(case, NOW), colour=False)):
+        assert "skipped" not in shown
+        assert shown.count("not needed: ") == 1
+        assert "inputs.x" in shown
+    assert "not needed | 0 ms | \\`when" in report_markdown(build_report(case, None, NOW))
+
+
 def test_json_progress_writes_the_journals_own_records(tmp_path: Path) -> None:
     lines = plain_output(tmp_path, [closed("scope", "proven"), ended()], as_json=True).splitlines()
     parsed = [json.loads(line) for line in lines]
