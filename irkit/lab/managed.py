@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from irkit.lab.status import unserved
+
 Tree = dict[str, Any]
 
 _IGNORED: Final = frozenset({"apiVersion", "kind"})
@@ -25,10 +27,11 @@ def record(  # noqa: PLR0913 -- an entry has this many parts, all by keyword
     api_version: str,
     subresource: str = "",
 ) -> None:
-    """Set `new`'s managedFields from `old`'s and the difference between the two."""
+    """Set `new`'s managedFields from those that it brings, or else `old`'s, and the difference between the two."""
     before = _owned(old) if old is not None else {}
     after = _owned(new)
-    entries = [dict(entry) for entry in (old or {}).get("metadata", {}).get("managedFields", [])]
+    held = new["metadata"].get("managedFields") or (old or {}).get("metadata", {}).get("managedFields", [])
+    entries = [dict(entry) for entry in held]
     changed = _changed(before, after)
     removed = _removed(before, after)
     mine = None
@@ -57,6 +60,20 @@ def record(  # noqa: PLR0913 -- an entry has this many parts, all by keyword
     mine["fieldsV1"] = _merged(mine["fieldsV1"], changed)
     mine["time"] = at
     new["metadata"]["managedFields"] = [entry for entry in kept if entry["fieldsV1"]]
+
+
+def read(entries: list[Tree]) -> list[Tree]:
+    """Entries that a writer wrote itself. Raises ApiError 501 for what the real API reads in its own way.
+
+    An empty list is among that: from then on it tracks nobody.
+    """
+    if not entries:
+        unserved("emptying managedFields")
+    for entry in entries:
+        known = entry.get("manager") and entry.get("operation") == "Update" and entry.get("fieldsType") == "FieldsV1"
+        if not known or not isinstance(entry.get("fieldsV1"), dict):
+            unserved("writing a managedFields entry of another form")
+    return entries
 
 
 def _owned(doc: Tree) -> Tree:

@@ -231,10 +231,13 @@ def _carry_metadata(before: dict[str, Any], meta: dict[str, Any], call: Call) ->
     for key in ("uid", "resourceVersion"):
         meta.setdefault(key, before[key])
     meta["creationTimestamp"] = before["creationTimestamp"]  # another one is passed over, as in a real API server
+    asked = meta.get("managedFields")
     for key in _KEPT_META:
         meta.pop(key, None)
         if key in before:
             meta[key] = before[key]
+    if asked is not None and asked != meta.get("managedFields"):  # what brings none keeps them
+        meta["managedFields"] = managed.read(asked)
     if meta.get("finalizers") != before.get("finalizers"):
         unserved("changing finalizers")
 

@@ -112,6 +112,8 @@ MARK_LABEL = f"{DOMAIN}/mark"
 """On objects that irkit creates: the short mark, by which any rerun recognises its own work."""
 ORIGINALS_ANNOTATION = f"{DOMAIN}/originals"
 """On objects that irkit changes: JSON of the first values, a second copy of what the journal holds."""
+FIELD_MANAGER = "irkit"
+"""By which the API server notes what irkit wrote (managedFields)."""
 
 
 def pointer(*path: str) -> str:

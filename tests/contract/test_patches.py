@@ -250,6 +250,66 @@ def test_managed_fields_say_who_changed_what(world: World) -> None:
     assert owners == ["somebody"]
 
 
+def manager(doc: dict[str, Any], name: str) -> tuple[int, dict[str, Any]]:
+    """Where the manager's entry is, and what it owns; -1 where it has none."""
+    held = enumerate(doc["metadata"]["managedFields"])
+    found = [(at, each["fieldsV1"]) for at, each in held if each["manager"] == name]
+    return found[0] if found else (-1, {})
+
+
+def test_a_patch_that_removes_a_managers_entry_takes_its_ownership_away(world: World) -> None:
+    first = world.patch(f"{world.pods}/one", add(LABEL, "IR-1")).doc
+    at, _ = manager(first, "irkit")
+
+    answer = world.patch(f"{world.pods}/one", {"op": "remove", "path": f"/metadata/managedFields/{at}"})
+
+    assert answer.code == 200
+    assert manager(answer.doc, "irkit") == (-1, {})
+    after = world.pod("one")
+    assert after == answer.doc
+    assert after["metadata"]["labels"]["irkit.dev/case"] == "IR-1"
+    assert "irkit.dev/case" not in str(after["metadata"]["managedFields"])
+
+
+def test_a_patch_that_rewrites_a_managers_entry_leaves_it_the_rest(world: World) -> None:
+    first = world.patch(f"{world.pods}/one", add(LABEL, "IR-1"), add("/metadata/labels/mine", "too")).doc
+    at, held = manager(first, "irkit")
+    assert held == {"f:metadata": {"f:labels": {"f:irkit.dev/case": {}, "f:mine": {}}}}
+    where = f"/metadata/managedFields/{at}/fieldsV1"
+    rest: dict[str, Any] = {"f:metadata": {"f:labels": {"f:irkit.dev/case": {}}}}
+
+    answer = world.patch(
+        f"{world.pods}/one",
+        {"op": "test", "path": f"/metadata/managedFields/{at}/manager", "value": "irkit"},
+        {"op": "test", "path": where, "value": held},
+        {"op": "replace", "path": where, "value": rest},
+    )
+
+    assert answer.code == 200
+    assert manager(answer.doc, "irkit")[1] == rest
+
+
+def test_a_patch_that_changes_a_field_too_owns_it_all_the_same(world: World) -> None:
+    """The server gives a changed field to its writer, whatever the patch says of managers."""
+    first = world.patch(f"{world.pods}/one", add(LABEL, "IR-1")).doc
+    at, _ = manager(first, "irkit")
+    remove = {"op": "remove", "path": f"/metadata/managedFields/{at}"}
+
+    answer = world.patch(f"{world.pods}/one", add(LABEL, "IR-2"), remove)
+
+    assert manager(answer.doc, "irkit")[1] == {"f:metadata": {"f:labels": {"f:irkit.dev/case": {}}}}
+
+
+def test_a_client_that_knows_no_managers_takes_none_away(world: World) -> None:
+    before = world.pod("one")["metadata"]["managedFields"]
+    assert before
+
+    answer = world.patch(f"{world.pods}/one", {"op": "remove", "path": "/metadata/managedFields"})
+
+    assert answer.code == 200
+    assert answer.doc["metadata"]["managedFields"] == before
+
+
 def test_a_cordon_is_stored_only_while_it_holds(world: World) -> None:
     (node, *_) = [item["metadata"]["name"] for item in world.get("/api/v1/nodes").doc["items"]]
     path = f"/api/v1/nodes/{node}"

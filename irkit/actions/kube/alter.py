@@ -17,15 +17,15 @@ from irkit.actions.kube.fields import (
     Field,
     Fields,
     Subject,
-    op,
     read_note,
-    remove,
     write_note,
 )
+from irkit.actions.kube.managers import disown, read_held
+from irkit.actions.kube.operations import op, remove
 from irkit.model.base import Json
 from irkit.model.doc import Doc
 from irkit.model.effects import KubeCall
-from irkit.model.plans import Drift, Original, Originals
+from irkit.model.plans import Change, Drift, Original, Originals
 
 _TEXT_LIMIT = 1024
 Path = tuple[str, ...]
@@ -51,6 +51,7 @@ def read_exact(doc: Doc, fields: Sequence[Field], case: str, *, noted: bool = Tr
         note_state=note_state,
         note=note,
         saved=saved,
+        held=read_held(doc, [one.path for one in fields]),
     )
 
 
@@ -104,6 +105,20 @@ def restore(
     if len(rest) < len(saved):
         changes.append((NOTE, found.note, write_note(orjson.loads(found.note)["case"], rest) if rest else None))
     return subject.patch(effect, _ops(changes, found)) if changes else None
+
+
+def let_go(
+    effect: str, subject: Subject, fields: Sequence[Field], found: Fields, originals: Originals
+) -> Change | None:
+    """What is wanted once `restore` wants nothing more: that the API names irkit no longer as an owner of what is back.
+
+    None where it does not. What irkit took out again has no owner, and what it still wants on the object stays its own.
+    """
+    values = dict(found.values)
+    firsts = ((one, originals.get((subject.ref.key, one.name))) for one in fields)
+    ops = disown(found.held, [one.path for one, first in firsts if first is not None and values.get(one.name) == first])
+    why = f"the API names irkit as an owner of what {subject.ref} has back"
+    return Change((subject.patch(effect, ops),), why) if ops else None
 
 
 def _ours(one: Field, found: Fields) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import orjson
 
+from irkit.actions.kube.managers import Held, read_held
 from irkit.actions.kube.objects import NAME_LIMIT, uid_of
 from irkit.model.base import Json, canonical
 from irkit.model.doc import Doc
@@ -22,18 +23,23 @@ from irkit.model.refs import ServiceAccountRef
 _EVERYBODYS = ("basic-user", "discovery", "public-info-viewer", "service-account-issuer-discovery")
 _DISCOVERY = frozenset(f"ClusterRole system:{name}" for name in _EVERYBODYS)
 """What Kubernetes itself binds to everybody: who am I, and what does this API serve. A Role of such a name is none."""
+SUBJECTS = ("subjects",)
 _SUBJECT_FIELDS = frozenset({"kind", "name", "namespace", "apiGroup"})
 
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """A binding as it was found. `subjects` are canonical JSON, in order. `namespace` is "" for a cluster's."""
+    """A binding as it was found. `subjects` are canonical JSON, in order. `namespace` is "" for a cluster's.
+
+    `held` is where the API names irkit as an owner of the list of subjects.
+    """
 
     namespace: str
     name: str
     uid: str
     role: str
     subjects: tuple[str, ...] = ()
+    held: tuple[Held, ...] = ()
 
     @property
     def resource(self) -> Resource:
@@ -73,6 +79,7 @@ def _bindings(kube: KubeReader, resource: Resource) -> Iterator[Binding]:
             uid=uid_of(doc),
             role=f"{doc.text('roleRef', 'kind', limit=63)} {doc.text('roleRef', 'name')}",
             subjects=tuple(_subject(one) for one in doc.each("subjects")),
+            held=read_held(doc, (SUBJECTS,)),
         )
 
 

@@ -12,11 +12,13 @@ from typing import Literal
 
 import orjson
 
+from irkit.actions.kube.managers import Held
 from irkit.actions.kube.objects import Presence
+from irkit.actions.kube.operations import op, remove
 from irkit.model.base import Json, canonical
 from irkit.model.doc import Doc
 from irkit.model.effects import KubeCall, Resource
-from irkit.model.kube import ORIGINALS_ANNOTATION, pointer
+from irkit.model.kube import ORIGINALS_ANNOTATION
 from irkit.model.plans import Drift, Original, Originals
 from irkit.model.refs import TargetRef
 
@@ -73,7 +75,8 @@ class Fields:
     """What was found of an object's fields. `values` has None where a field is missing; sorted by name.
 
     `maps` says which of labels and annotations exist: a patch cannot add into a map that is not there.
-    `note` is irkit's annotation where it is this case's own, and `saved` what it holds.
+    `note` is irkit's annotation where it is this case's own, and `saved` what it holds. `held` is where the API names
+    irkit as an owner of the fields; it is read only where first values are put back.
     """
 
     presence: Presence
@@ -82,6 +85,7 @@ class Fields:
     note_state: Literal["absent", "ours", "foreign"] = "absent"
     note: str = ""
     saved: tuple[tuple[str, Json], ...] = ()
+    held: tuple[Held, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,13 +216,3 @@ def remove_field(effect: str, subject: Subject, field: Field) -> KubeCall:
 def write_note(case: str, fields: dict[str, Json]) -> str:
     """The text of irkit's annotation: the case, and the first value of each field."""
     return canonical({"case": case, "fields": fields}).decode()
-
-
-def op(kind: str, path: tuple[str, ...], value: Json) -> Json:
-    """An operation of a JSON Patch that has a value."""
-    return {"op": kind, "path": pointer(*path), "value": value}
-
-
-def remove(path: tuple[str, ...]) -> Json:
-    """The operation that takes a member away."""
-    return {"op": "remove", "path": pointer(*path)}

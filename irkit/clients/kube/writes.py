@@ -15,9 +15,9 @@ from irkit.errors import BadResponse, ClientError, InDoubt, Malformed, Refused, 
 from irkit.model.base import Json, canonical
 from irkit.model.doc import Doc
 from irkit.model.effects import KubeCall
+from irkit.model.kube import FIELD_MANAGER
 from irkit.model.ports import Reply
 
-FIELD_MANAGER = "irkit"
 MAX_KEPT = 1024
 """The largest value of a reply, in bytes of canonical JSON, that is kept: records stay under 4 KiB."""
 _TEXTS = {"/metadata/name", "/metadata/namespace", "/metadata/resourceVersion", "/metadata/uid"}

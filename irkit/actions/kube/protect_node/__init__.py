@@ -12,7 +12,7 @@ from pydantic import Field
 
 from irkit.actions.api import ActionSpec, Defaults, NoOutputs
 from irkit.actions.kube.about import About
-from irkit.actions.kube.alter import alter, annotation, read_exact, restore
+from irkit.actions.kube.alter import alter, annotation, let_go, read_exact, restore
 from irkit.actions.kube.fields import Fields, Subject
 from irkit.actions.kube.labelling import held_now, other_holder
 from irkit.actions.kube.objects import COMPUTE_LABEL, access, find, nothing_to_restore, unpinned, vanished
@@ -112,7 +112,7 @@ class ProtectNode(About[Params], Defaults):
             return held_now(node, mark.case, facts.holder, "unprotected it may be removed")
         if isinstance(wanted, KubeCall):
             return Change((wanted,), f"irkit's annotations are still on {node}")
-        return Settled(
+        return let_go("disown", Subject(NODES, node), FIELDS, facts.fields, originals) or Settled(
             "none of irkit's annotations is left" if originals else f"irkit did not protect {node}",
             Verdict.proven("read back: the annotations are as they were"),
         )

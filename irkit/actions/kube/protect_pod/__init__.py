@@ -13,7 +13,7 @@ from pydantic import Field, StringConstraints
 
 from irkit.actions.api import ActionSpec, Defaults, NoOutputs
 from irkit.actions.kube.about import About
-from irkit.actions.kube.alter import alter, restore
+from irkit.actions.kube.alter import alter, let_go, restore
 from irkit.actions.kube.endings import warnings
 from irkit.actions.kube.fields import Subject, clash, label
 from irkit.actions.kube.labelling import held_elsewhere
@@ -124,6 +124,9 @@ class ProtectPod(About[Params], Defaults):
             calls = (*calls, back) if back else calls
         if calls:
             return Change(calls, f"irkit still protects {pod}", warnings((facts.ending,) if facts.ending else ()))
+        ours = let_go(named("disown", pod), Subject(PODS, pod), wanted(mark), facts.fields, originals)
+        if ours:
+            return ours
         if stay:
             kept = f"the policy stays for {len(stay)} more pods of this case, and for this one while it has the label"
             return Settled(kept, Verdict.proven("read back: the annotations are as they were"))

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from irkit.actions.api import ActionSpec, Defaults, NoOutputs
 from irkit.actions.kube.about import About
-from irkit.actions.kube.alter import alter, restore
+from irkit.actions.kube.alter import alter, let_go, restore
 from irkit.actions.kube.fields import Subject
 from irkit.actions.kube.objects import access, nothing_to_restore, unpinned, vanished
 from irkit.actions.kube.release_pod.facts import RELEASING, Facts, observe, stripped
@@ -108,7 +108,8 @@ class ReleasePod(About[Params], Defaults):
             for (key, name), value in sorted(originals.items())
             if key == pod.key and isinstance(value, str)
         }
-        wanted = restore("give-back", Subject(PODS, pod), [stripped(key) for key in firsts], facts.fields, originals)
+        fields = [stripped(key) for key in firsts]
+        wanted = restore("give-back", Subject(PODS, pod), fields, facts.fields, originals)
         if isinstance(wanted, tuple):
             return Refuse(
                 f"somebody set labels of {pod} that irkit had taken away",
@@ -116,7 +117,7 @@ class ReleasePod(About[Params], Defaults):
                 drift=wanted,
             )
         if not isinstance(wanted, KubeCall):
-            return Settled(
+            return let_go("disown", Subject(PODS, pod), fields, facts.fields, originals) or Settled(
                 f"{pod} has its labels" if originals else f"irkit took no label of {pod} away",
                 Verdict.proven("read back: the labels are as they were"),
             )

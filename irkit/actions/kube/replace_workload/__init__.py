@@ -10,7 +10,7 @@ from pydantic import Field
 
 from irkit.actions.api import ActionSpec, Defaults, NoOutputs
 from irkit.actions.kube.about import About
-from irkit.actions.kube.alter import alter, restore
+from irkit.actions.kube.alter import alter, let_go, restore
 from irkit.actions.kube.fields import Fields, Subject
 from irkit.actions.kube.objects import access, nothing_to_restore, unpinned, vanished
 from irkit.actions.kube.replace_workload.facts import REPLACING, Facts, observe, template_field
@@ -105,7 +105,7 @@ class ReplaceWorkload(About[Params], Defaults):
         if isinstance(wanted, KubeCall):
             again = Impact(who=str(who), what="replaces all its pods once more, by pods of the template from before")
             return ends_evidence(who, facts) or Change((wanted,), f"irkit's template of {who} stands", (again,))
-        return Settled(
+        return let_go("disown", subject, (template_field(mark),), facts.fields, originals) or Settled(
             f"the template of {who} is as it was" if originals else f"irkit did not replace the pods of {who}",
             Verdict.proven("read back: irkit's annotation is not in the template"),
         )

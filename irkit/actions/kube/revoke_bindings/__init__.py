@@ -15,7 +15,7 @@ from pydantic import Field
 from irkit.actions.api import ActionSpec, Defaults, NoOutputs
 from irkit.actions.kube.about import About
 from irkit.actions.kube.objects import absent, access, unpinned
-from irkit.actions.kube.revoke_bindings.edits import drift_of, field_of, lost, put_back, remove
+from irkit.actions.kube.revoke_bindings.edits import drift_of, field_of, let_go, lost, put_back, remove
 from irkit.actions.kube.revoke_bindings.facts import Facts, impact, observe, verdict
 from irkit.model.base import Model
 from irkit.model.effects import KubeCall, Mark
@@ -96,6 +96,9 @@ class RevokeBindings(About[Params], Defaults):
         calls: tuple[KubeCall, ...] = put_back(account, originals, facts)
         if calls:
             return Change(calls, f"irkit took {account} out of {len(calls)} binding{'s' if len(calls) > 1 else ''}")
+        calls = let_go(account, originals, facts)
+        if calls:
+            return Change(calls, f"the API names irkit as an owner of the subjects that {account} is among again")
         left = "irkit took it out of no binding" if not originals else "every binding that is left names it again"
         gone = lost(account, originals, facts)
         left += f"; {gone} that irkit changed {'are' if gone > 1 else 'is'} gone" if gone else ""

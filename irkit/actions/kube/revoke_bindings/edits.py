@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import orjson
 
-from irkit.actions.kube.bindings import Binding
+from irkit.actions.kube.bindings import SUBJECTS, Binding
+from irkit.actions.kube.managers import disown
 from irkit.actions.kube.revoke_bindings.facts import Facts
 from irkit.model.base import Json, canonical
 from irkit.model.effects import KubeCall
@@ -41,6 +42,15 @@ def put_back(account: ServiceAccountRef, originals: Originals, facts: Facts) -> 
         if ops:
             calls.append(_patch("bind", account, binding, [_uid(binding), *ops]))
     return tuple(calls)
+
+
+def let_go(account: ServiceAccountRef, originals: Originals, facts: Facts) -> tuple[KubeCall, ...]:
+    """The patches that are wanted once the subjects are back: that the API names irkit no longer as their owner."""
+    return tuple(
+        _patch("disown", account, binding, [_uid(binding), *ops])
+        for binding, kept in _touched(account, originals, facts)
+        if _removed(kept) and (ops := disown(binding.held, (SUBJECTS,)))
+    )
 
 
 def _additions(binding: Binding, removed: list[dict[str, Json]]) -> list[Json]:

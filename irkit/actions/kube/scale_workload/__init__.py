@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from irkit.actions.api import ActionSpec, Defaults, NoOutputs
 from irkit.actions.kube.about import About
-from irkit.actions.kube.fields import Subject, op
+from irkit.actions.kube.fields import Subject
 from irkit.actions.kube.objects import access, nothing_to_restore, unpinned, vanished
+from irkit.actions.kube.operations import op
 from irkit.actions.kube.scale_workload.facts import SCALABLE, Facts, observe
 from irkit.actions.kube.scale_workload.judge import Params, ends, fought, impact, loses_evidence, pods, some
 from irkit.model.base import Json

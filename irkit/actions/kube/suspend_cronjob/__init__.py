@@ -8,7 +8,7 @@ from pydantic import Field as Parameter
 
 from irkit.actions.api import ActionSpec, Defaults, NoOutputs
 from irkit.actions.kube.about import About
-from irkit.actions.kube.alter import alter, read_exact, restore
+from irkit.actions.kube.alter import alter, let_go, read_exact, restore
 from irkit.actions.kube.fields import Field, Fields, Subject, clash, label
 from irkit.actions.kube.labelling import held_elsewhere
 from irkit.actions.kube.objects import NAME_LIMIT, access, find, nothing_to_restore, unpinned, vanished
@@ -109,7 +109,7 @@ class SuspendCronJob(About[Params], Defaults):
                 who=str(job), what="may start a Job at once, for a time that it missed and whose deadline is not over"
             )
             return Change((wanted,), f"{job} is suspended by irkit", (missed,))
-        return Settled(
+        return let_go("disown", Subject(CRON_JOBS, job), _fields(mark), facts.fields, originals) or Settled(
             f"{job} is as it was" if originals else f"irkit did not suspend {job}",
             Verdict.proven("read back: spec.suspend is not irkit's"),
         )
