@@ -124,8 +124,7 @@ def _probe(reader: Reader, pod: PodRef, mark: Mark, listing: Listing, doc: Doc |
     labels = {} if doc is None else doc.labels("metadata", "labels")
     if doc is None or labels.get(CASE_LABEL) != mark.case or not reader.evidence.any(PROBES):
         return None
-    node = doc.text("spec", "nodeName", default="")
-    engines = standing(reader.kube(pod.cluster), pod.namespace, node, mark.case)
+    engines = standing(reader.kube(pod.cluster), pod.namespace, doc.text("spec", "nodeName", default=""), mark.case)
     return probed(reader.evidence, pod, circumstances(listing.items, labels, engines))
 
 
