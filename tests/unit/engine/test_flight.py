@@ -19,12 +19,13 @@ from tests.support.records import mark
 class Task:
     """Of a task only the mark matters here: it says which cluster the work is in."""
 
-    mark = mark()
+    def __init__(self, cluster: str) -> None:
+        self.mark = mark().model_copy(update={"within": cluster})
 
 
-def job(key: str) -> Job:
+def job(key: str, cluster: str = "context:a") -> Job:
     nothing: Any = None
-    task: Any = Task()
+    task: Any = Task(cluster)
     return Job(Unit(key, Step(id=key, uses="kube.label_pod", arguments={}, needs=())), nothing, task)
 
 
@@ -98,6 +99,17 @@ def test_a_write_waits_for_no_look_that_hangs() -> None:
         flight.submit(writes, lambda: said("sent"))
         try:
             assert [writes] == [one for _, one in flight.land(5.0)]
+        finally:
+            gate.set()
+
+
+def test_a_cluster_that_hangs_holds_up_no_other() -> None:
+    gate, other = threading.Event(), job("other", "context:b")
+    with Flight(1) as flight:
+        flight.submit(job("hangs"), lambda: said(str(gate.wait(30))))
+        flight.submit(other, lambda: said("seen"))
+        try:
+            assert [other] == [one for _, one in flight.land(5.0)]
         finally:
             gate.set()
 
