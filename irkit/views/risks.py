@@ -11,7 +11,7 @@ from irkit.views.figures import plural
 from irkit.views.final import crowds
 from irkit.views.naming import SHOWN, crowd_words, step_words, target_words
 from irkit.views.progress import call_words
-from irkit.views.undoing import base, irreversible, undoable
+from irkit.views.undoing import base, irreversible, lasting, undoable
 
 TITLES = {
     "open": "Not contained", "unproven": "Not proven", "failed": "Did not work", "waits": "Not done yet",
@@ -93,7 +93,7 @@ def _doubt(effect: EffectState) -> Risk:
 def _dangers(case: CaseFile) -> Iterator[Risk]:
     """What an undo opens again, and what none can bring back."""
     for name, units in undoable(case).items():
-        inside = [one for one in units if one.purpose == "contain"]
+        inside = [one for one in units if one.purpose == "contain" and lasting(case.state, one.state.mark)]
         if inside:
             whom = ", ".join(dict.fromkeys(target_words(case.state, one.state.target) for one in inside[:SHOWN]))
             more = f", +{len(inside) - SHOWN}" if len(inside) > SHOWN else ""

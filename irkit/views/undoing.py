@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from irkit.journal.state import effect_key
+from irkit.journal.state import CaseState, effect_key
+from irkit.model.base import Json
 from irkit.views.casefile import CaseFile, StepView
 from irkit.views.figures import short
 from irkit.views.naming import target_words
@@ -48,6 +49,39 @@ def irreversible(case: CaseFile) -> dict[str, str]:
     return found
 
 
+def _object(call: Json) -> tuple[str, str, str]:
+    """What tells the object of a journaled call from others; ("", "", "") where it is about none."""
+    if not isinstance(call, dict) or call.get("type") != "kube":
+        return "", "", ""
+    resource = call.get("resource")
+    name = f"{resource.get('group', '')}/{resource.get('plural', '')}" if isinstance(resource, dict) else ""
+    return name, str(call.get("namespace", "")), str(call.get("object", ""))
+
+
+def gone(state: CaseState) -> frozenset[tuple[str, str, str]]:
+    """The objects that irkit made and has deleted itself since: the pods of its tools, above all."""
+    made: dict[tuple[str, str, str], bool] = {}
+    for effect in state.effects.values():
+        call, name = effect.call, _object(effect.call)
+        verb = call.get("verb") if isinstance(call, dict) else None
+        if verb == "create" and effect.status != "failed":
+            made[name] = False
+        elif verb == "delete" and effect.status == "done" and name in made:
+            made[name] = True
+    return frozenset(name for name, ended in made.items() if ended)
+
+
+def lasting(state: CaseState, mark: str) -> bool:
+    """Whether a mark left anything that an undo takes back: more than tool pods that came and went."""
+    if state.touches.get(mark):
+        return True
+    ended = gone(state)
+    return any(
+        effect.mark == mark and effect.status != "failed" and any(name := _object(effect.call)) and name not in ended
+        for effect in state.effects.values()
+    )
+
+
 def opened(case: CaseFile, step: str = "") -> list[str]:
     """What the undo opens again, and what it cannot bring back: who says yes must have read it."""
     state = case.state
@@ -59,7 +93,8 @@ def opened(case: CaseFile, step: str = "") -> list[str]:
                 continue
             action = case.catalog.get(one.uses)
             acted = any(effect.mark == entry.mark for effect in state.effects.values())
-            if acted and one.purpose == "contain" and entry.target in state.users.get(entry.mark, set()):
+            felt = acted and one.purpose == "contain" and lasting(state, entry.mark)
+            if felt and entry.target in state.users.get(entry.mark, set()):
                 found[f"{target_words(state, entry.target)} will not be contained any more by {one.uses}"] = None
             if acted and action is not None and action.spec.no_undo and action.spec.risk == "destructive":
                 found[f"what {entry.key} did cannot be taken back: {action.spec.no_undo}"] = None
@@ -72,6 +107,7 @@ def standing(case: CaseFile, step: str = "") -> list[str]:
     entries = [entry for run in state.runs.values() if run.mode == "apply" for entry in run.steps.values()]
     marks = {entry.mark for entry in entries if entry.mark and step in {"", entry.key, base(entry.key)}}
     found: list[str] = []
+    ended = gone(state)
     for mark in sorted(marks):
         for (target, name), ours in state.touches.get(mark, {}).items():
             kept = state.originals.get((target, name))
@@ -81,6 +117,7 @@ def standing(case: CaseFile, step: str = "") -> list[str]:
         call = effect.call
         current = effect_key(effect.mark, state.generation(effect.mark), "apply", effect.name)
         made = isinstance(call, dict) and call.get("verb") == "create"
-        if effect.mark in marks and effect.key == current and effect.status != "failed" and made:
+        stands = made and effect.status != "failed" and _object(call) not in ended
+        if stands and effect.mark in marks and effect.key == current:
             found.append(f"delete what irkit made: {call_words(call).removeprefix('create ')}")
     return found

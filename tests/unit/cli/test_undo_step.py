@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,9 @@ import pytest
 from irkit.cli.program import run
 from irkit.cli.undoing import undo_lines
 from irkit.errors import UsageError
+from irkit.journal.state import effect_key
+from irkit.views.casefile import CaseFile
+from irkit.views.risks import risks
 from irkit.views.terminal import paint
 from tests.support.screens import CASE as MADE
 from tests.unit.cli.shells import CASE, open_case, own_world
@@ -47,6 +51,33 @@ def test_a_for_each_is_taken_back_whole_by_its_name_or_by_one_child(tmp_path: Pa
     case = real(tmp_path, {"label[u-1]": "kube.label_pod"})
     for name in ("label", "label[u-1]"):
         assert "pod shop/web-1" in paint(undo_lines(case, name), colour=False)
+
+
+def tools(folder: Path, *, deleted: str) -> CaseFile:
+    """A run that cut connections: a pod of irkit's tools was made, and its deletion ended like this."""
+    case = real(folder, {"isolate": "kube.isolate_pod", "cut": "kube.cut_connections"})
+    made = next(one for one in case.state.effects.values() if one.step == "cut")
+    case.state.touches[made.mark].clear()
+    assert isinstance(made.call, dict)
+    made.key = effect_key(made.mark, case.state.generation(made.mark), "apply", made.name)
+    made.call = {**made.call, "verb": "create", "object": "irkit-k7f2-cut"}
+    if deleted:
+        call = {**made.call, "verb": "delete"}
+        case.state.effects.add(replace(made, key="gone", name="gone", call=call, status=deleted))  # type: ignore[arg-type]
+    return case
+
+
+@pytest.mark.parametrize(("deleted", "stands"), [("done", False), ("failed", True), ("in_doubt", True), ("", True)])
+def test_a_tool_pod_that_irkit_deleted_itself_is_not_taken_back_again(
+    deleted: str, stands: bool, tmp_path: Path
+) -> None:
+    case = tools(tmp_path, deleted=deleted)
+    shown = " ".join(paint(undo_lines(case, ""), colour=False).split())
+    assert ("delete what irkit made: pods shop/irkit-k7f2-cut" in shown) is stands
+    assert ("will not be contained any more by kube.cut_connections" in shown) is stands
+    assert "will not be contained any more by kube.isolate_pod" in shown
+    risky = [one.step for one in risks(case) if one.kind == "undo" and "go again" in one.why]
+    assert risky == (["isolate", "cut"] if stands else ["isolate"])
 
 
 def test_the_command_says_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
