@@ -187,7 +187,7 @@ def _approval_given(state: CaseState, body: r.ApprovalGiven, record: r.Record) -
     step = _touch(state, body, record)
     step.approved.add(body.digest)
     if step.phase == "asked":
-        step.phase = "new"
+        step.phase, step.started = "new", record.time  # what a person took is none of the step's own time
 
 
 def _approval_denied(state: CaseState, body: r.ApprovalDenied, record: r.Record) -> None:

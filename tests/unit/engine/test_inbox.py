@@ -5,9 +5,12 @@ from typing import Any
 
 import pytest
 
+from irkit.engine.decide import Turn, Unit, decide
 from irkit.engine.inbox import Inbox, Request, ingest, new_id
 from irkit.model import records as r
 from irkit.model.base import Json, digest
+from irkit.model.playbooks import Playbook, Step
+from irkit.model.times import after
 from tests.support.records import OTHER, START, WHO, Log, case_opened, run_opened
 
 ENVELOPE: Json = {"step": "kill"}
@@ -34,6 +37,15 @@ def test_a_second_person_approves_what_was_shown() -> None:
     assert isinstance(body, r.ApprovalGiven)
     log = asked().add(body)
     assert "new" == log.state.runs["r1"].steps["kill"].phase
+
+
+def test_the_time_that_a_person_takes_is_not_the_steps() -> None:
+    """Approved while other steps keep the run going: it has all its time still before it."""
+    kill = Step(id="kill", uses="kube.delete_pod", arguments={}, timeout=60)
+    (given,) = answer("approve")
+    run = asked().add(given, at=after(START, 600)).state.runs["r1"]
+    playbook = Playbook(name="p", title="P", inputs=(), steps=(kill,))
+    assert decide(playbook, run, after(START, 601)) == [Turn(Unit("kill", kill))]
 
 
 def test_who_asked_cannot_approve() -> None:
