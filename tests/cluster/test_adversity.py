@@ -23,6 +23,7 @@ import urllib3
 import yaml
 
 from tests.cluster.api import Json, path_of
+from tests.cluster.images import TOOLS
 from tests.cluster.live import Actor, Cluster
 from tests.cluster.test_crash_matrix import SHOP, THREE
 from tests.cluster.webhooks import (
@@ -41,6 +42,17 @@ from tests.cluster.webhooks import (
 ROOT = Path(__file__).parents[2]
 ENDING = "CONTAINMENT UNPROVEN"
 """How the playbook of three ends where nothing is in its way: it tries no connection."""
+PROBING = f"""
+    - id: cut
+      uses: kube.cut_connections
+      needs: [release]
+      with: {{pod: "${{inputs.pod}}", image: "{TOOLS}"}}
+    - id: probe
+      uses: kube.probe_pod
+      needs: [cut]
+      with: {{pod: "${{inputs.pod}}", image: "{TOOLS}"}}
+""".encode()
+"""What else it takes for the end to be proven."""
 EVERYTHING = [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}]
 OPEN = rewrite({"op": "add", "path": "/spec/ingress", "value": [{}]})
 """Made by a platform team that wants its monitoring to reach every pod: from anywhere, in."""
@@ -58,9 +70,9 @@ class Incident:
     target: Json
     actor: Actor
 
-    def respond(self) -> Ended:
+    def respond(self, book: str = "three.yaml") -> Ended:
         pod = f"{self.namespace}/{self.target['metadata']['name']}"
-        return self.irkit("contain", "pod", pod, "--yes", "--playbook", "three.yaml")
+        return self.irkit("contain", "pod", pod, "--yes", "--playbook", book)
 
     def irkit(self, *words: str) -> Ended:
         """Type a command as the responder; files are this test's own."""
@@ -120,6 +132,7 @@ def incident(harness: Cluster, tmp_path: Path) -> Iterator[Incident]:
         one, _ = harness.ready(name, 2, app="web")
         actor = harness.actor(name, "responder", tmp_path, cluster_rules=EVERYTHING)
         (tmp_path / "three.yaml").write_bytes(THREE)
+        (tmp_path / "probing.yaml").write_bytes(THREE + PROBING)
         yield Incident(harness, name, tmp_path, one, actor)
 
 
@@ -437,6 +450,19 @@ def gaps(found: list[tuple[str, float]]) -> list[float]:
     return [later - sooner for times in by.values() for sooner, later in itertools.pairwise(sorted(times))]
 
 
+def weathered(storm: Storm, book: str) -> Ended:
+    """A response that the storm meets at its first write; ended once both are."""
+    with ThreadPoolExecutor(1) as pool:
+        weather = pool.submit(storm.blow)
+        try:
+            with storm.incident.admission("Validating", storm.admit, POD_CHANGED, POLICY_CREATED, seconds=28):
+                done = storm.incident.respond(book)
+        finally:
+            storm.began.set()
+        weather.result()
+    return done
+
+
 @pytest.mark.parametrize(
     ("verb", "plural"), [("*", "*"), ("create", "networkpolicies")], ids=["everything", "one write"]
 )
@@ -445,16 +471,9 @@ def test_a_storm_of_429_is_sat_out(incident: Incident, verb: str, plural: str) -
 
     Nothing is asked again before the second that the API server said is over (`Retry-After: 1`).
     """
-    storm = Storm(incident, verb, plural)
     since = incident.cluster.mark()
-    with ThreadPoolExecutor(1) as pool:
-        weather = pool.submit(storm.blow)
-        try:
-            with incident.admission("Validating", storm.admit, POD_CHANGED, POLICY_CREATED, seconds=28):
-                done = incident.respond()
-        finally:
-            storm.began.set()
-        weather.result()
+
+    done = weathered(Storm(incident, verb, plural), "three.yaml")
 
     assert ENDING in done.stdout, said(done)
     found = turned_away(incident, since)
@@ -462,3 +481,19 @@ def test_a_storm_of_429_is_sat_out(incident: Incident, verb: str, plural: str) -
     assert min(gaps(found)) >= 1.0, found
     assert len(found) <= 2 * STORM, found
     assert THREE_WRITES == [one for one in incident.writes(since) if one[2] < 300]
+
+
+def test_what_a_storm_of_429_delayed_is_contained_and_proven_in_the_end(incident: Incident) -> None:
+    """The same storm, and a playbook that tries connections."""
+    since = incident.cluster.mark()
+    other = incident.cluster.get("Pod", "web-2", incident.namespace)
+    address = str(incident.target["status"]["podIP"])
+    assert incident.cluster.connect_from(other, address) == "open"
+
+    done = weathered(Storm(incident, "create", "networkpolicies"), "probing.yaml")
+
+    assert 0 == done.returncode, said(done)
+    assert "Contained" in done.stdout
+    assert turned_away(incident, since)
+    assert incident.cluster.connect_from(other, address) != "open"
+    assert 0 == incident.irkit("check", case_of(done)).returncode
