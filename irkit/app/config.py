@@ -308,6 +308,7 @@ def build_app(settings: Settings) -> App:
             others = ", ".join(one.context for one in settings.clusters if one.context and one.id != known.id)
             hint = f"{FILE} has the contexts {others}" if others else error.hint
             flag = "--also" if known.id in dict(settings.beside) else "--context"
+            hint = hint.replace("name one of them in irkit.yaml;", f"name one of them: {flag} NAME;")
             msg = f"{flag} {known.context}: {error.message}"
             raise ConfigError(msg, did=error.did, hint=hint) from error
 

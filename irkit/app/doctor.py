@@ -80,9 +80,10 @@ def _cluster(app: App, settings: Settings, cluster: ClusterRef, kube: Kube) -> I
     uid = check_cluster(app, settings, cluster)
     known = settings.cluster(cluster.id)
     pinned = "pinned by irkit.yaml" if known.uid else ""
+    pin = f"pin it under clusters: in irkit.yaml, so that no other can take its place: {{id: {cluster}, uid: {uid}, …}}"
     yield Finding(
         "cluster", "good" if known.uid else "warn", f"{cluster}, {pinned or f'known by its kube-system uid {uid}'}",
-        "" if known.uid else f"pin it, so that a mended kubeconfig cannot swap it: uid: {uid} in irkit.yaml",
+        "" if known.uid else pin,
     )  # fmt: skip
     who = kube.whoami()
     yield Finding("identity", "good" if who else "unknown", who or "this API is too old to say who asks (before 1.28)")
@@ -120,10 +121,11 @@ def _here(app: App, settings: Settings) -> Iterator[Finding]:
     else:
         free = shutil.disk_usage(nearest).free
         state: State = "good" if free >= ROOM else "warn"
-        yield Finding("evidence", state, f"{folder}: {free >> 20} MiB free", "" if state == "good" else "make room")
+        left = f"{free >> 30} GiB" if free >= 10 * ROOM else f"{free >> 20} MiB"
+        yield Finding("evidence", state, f"{folder}: {left} free", "" if state == "good" else "make room")
     yield Finding(
         "evidence", "warn", "the journal's heads are signed here and stored nowhere else: its tail is unanchored",
-        "after a case, keep the last head elsewhere: irkit verify CASE --head FILE",
+        "after a case, keep the newest of its heads/*.note elsewhere; later: irkit verify CASE --head FILE",
     )  # fmt: skip
     image = settings.inputs.get("tools_image", "")
     if image:
@@ -133,6 +135,16 @@ def _here(app: App, settings: Settings) -> Iterator[Finding]:
             "tools", "warn", "no image of irkit's tools is configured: isolation cannot be proven, connections not cut",
             "build deploy/tools, push it, and say inputs: {tools_image: …} in irkit.yaml",
         )  # fmt: skip
+
+
+def _lacking(lacks: list[Need]) -> str:
+    """What is not allowed, the verbs of one resource together."""
+    verbs: dict[str, list[str]] = {}
+    for one in lacks:
+        verb, _, what = str(one).partition(" ")
+        verbs.setdefault(what, []).append(verb)
+    told = [f"{', '.join(found)} {what}" for what, found in verbs.items()]
+    return "; ".join(told[:SHOWN]) + (f"; and {len(told) - SHOWN} more" if len(told) > SHOWN else "")
 
 
 def _permissions(app: App, kube: Kube, books: list[Playbook], namespace: str) -> Iterator[Finding]:
@@ -150,7 +162,7 @@ def _permissions(app: App, kube: Kube, books: list[Playbook], namespace: str) ->
     for name, wanted in every.items():
         lacks = [one for one in wanted if (one.grant.access, one.namespace, one.grant.name) in refused]
         hard = [one for one in lacks if not one.grant.optional]
-        shown = "; ".join(str(one) for one in (hard or lacks)[:SHOWN]) + (" …" if len(hard or lacks) > SHOWN else "")
+        shown = _lacking(hard or lacks)
         hint = f"irkit permissions {name}"
         if not app.lab:  # the lab's tokens have their rights from its scenario
             narrow = f" --namespace {namespace}" if namespace else ""
@@ -158,6 +170,6 @@ def _permissions(app: App, kube: Kube, books: list[Playbook], namespace: str) ->
         if hard:
             yield Finding(name, "bad", f"may not {shown}", hint)
         elif lacks:
-            yield Finding(name, "warn", f"may run; steps that may fail could not {shown}", hint)
+            yield Finding(name, "warn", f"may run; not allowed, and it goes on without: {shown}", hint)
         else:
             yield Finding(name, "good", f"all {len(wanted)} permissions")

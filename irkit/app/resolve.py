@@ -57,7 +57,8 @@ def _resource(target: NamespaceRef | NodeRef | PodRef | ServiceAccountRef | Work
 
 def _where(target: TargetRef, resource: Resource) -> str:
     if isinstance(target, PodRef):
-        return "it may be gone already; its logs and events may still be in your log store"
+        return (f"see which there are: kubectl get pods -n {target.namespace}; one that is gone may have left its logs"
+                " and events in your log store")  # fmt: skip
     namespace = getattr(target, "namespace", "")
     return f"see which there are: kubectl get {resource.plural}{f' -n {namespace}' if namespace else ''}"
 

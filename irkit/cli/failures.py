@@ -7,7 +7,7 @@ import sys
 import traceback
 
 from irkit.cli.context import executable
-from irkit.errors import IrkitError, PlaybookError, Refused
+from irkit.errors import CredentialsExpired, IrkitError, PlaybookError, Refused, Unreachable
 from irkit.views.terminal import OWN_WORLD, VERBS, WIDTH, Line, Span, cells, hanging, neutral, paint
 
 _INDENT = 7
@@ -21,12 +21,20 @@ def error_lines(error: IrkitError, irkit: str = "irkit") -> list[Line]:
     if isinstance(error, PlaybookError):
         for diagnostic in error.diagnostics:
             lines.extend([text] for text in diagnostic.split("\n"))
-    hint = _TYPED.sub(lambda found: f"{executable() if found[1] in OWN_WORLD else irkit} ", error.hint)
+    hint = _TYPED.sub(lambda found: f"{executable() if found[1] in OWN_WORLD else irkit} ", _hint(error))
     rest = " · ".join(part for part in (error.did, hint) if part)
     parts = [rest] if cells(neutral(rest)) <= WIDTH - _INDENT else [error.did, hint]
     for part in parts:
         lines.extend(hanging(" " * _INDENT, part) if part else ())  # a command in it stays whole: it will be copied
     return lines
+
+
+def _hint(error: IrkitError) -> str:
+    """What to do next. What ends a command for want of a way in or of credentials is worth the same command again."""
+    if not isinstance(error, (CredentialsExpired, Unreachable)):
+        return error.hint
+    first = error.hint or "look at this machine's network (VPN, proxy) and at the server that the kubeconfig names"
+    return first if "irkit " in first else f"{first}; then the same command again"
 
 
 def report_failure(error: Exception, *, debug: bool, colour: bool, irkit: str = "irkit") -> int:

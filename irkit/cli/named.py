@@ -49,9 +49,9 @@ def parse_reference(kind: str, text: str, cluster: ClusterRef) -> TargetRef | Po
     try:
         return _parse(kind, text, cluster)
     except ValueError:  # pydantic's error is one
-        article = "an" if kind == "image" else "a"
-        msg = f"{text[:300]!r} does not name {article} {kind}"
-        hint = f"{article} {kind} is given as {FORMS[kind]}"
+        article, name = "an" if kind == "image" else "a", kind.replace("serviceaccount", "service account")
+        msg = f"{text[:300]!r} does not name {article} {name}"
+        hint = f"{article} {name} is given as {FORMS[kind]}"
         raise UsageError(msg, did="nothing was changed", hint=hint) from None
 
 

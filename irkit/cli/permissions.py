@@ -49,9 +49,10 @@ def permissions(  # noqa: PLR0913, PLR0917 -- an option each
     books = [load_playbook(*shipped.load(one), known) for one in dict.fromkeys(playbooks)]
     found = grants(books, known, {"tools_namespace": tools} if (tools := _namespace(tools_namespace)) else None)
     names = ", ".join(book.name for book in books)
+    whom = _subject(subject)
     if form == "rbac":
         single = f"irkit-{books[0].name}" if len(books) == 1 else "irkit-responder"
-        objects = rbac_objects(found, single, _subject(subject), _namespace(namespace))
+        objects = rbac_objects(found, single, whom, _namespace(namespace))
         if own.json:
             _json({"apiVersion": "v1", "kind": "List", "items": objects})
         else:

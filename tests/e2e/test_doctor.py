@@ -41,7 +41,8 @@ def test_it_says_who_asks_what_is_missing_and_writes_nothing(stage: Stage, tmp_p
     assert ["irkit-responder"] == [one.what for one in found["identity"]]
     assert ["good"] == [one.state for one in found["clock"]]
     assert ["good"] == [one.state for one in found["tools"]]
-    assert "uid:" in found["cluster"][0].hint
+    assert f"{{id: {stage.lab.cluster}, uid: " in found["cluster"][0].hint
+    assert not any("; delete " in one.what for name in shipped.names() for one in found[name])
     assert [] == stage.writes()
     assert not (tmp_path / "state").exists()
 
@@ -60,7 +61,9 @@ def test_each_playbook_that_may_not_run_names_what_it_lacks(stage: Stage, tmp_pa
 
     (one,) = [one for one in found if one.about == "compromised-pod"]
     assert "bad" == one.state
+    assert ", delete" in one.what
     assert "networkpolicies.networking.k8s.io in shop" in one.what
+    assert one.what.count("networkpolicies.networking.k8s.io") == 1
     assert "irkit permissions compromised-pod" in one.hint
     assert 4 == doctor_status(found)
 

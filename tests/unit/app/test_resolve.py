@@ -50,8 +50,7 @@ def test_what_is_not_there_is_refused_by_its_name(target: TargetRef) -> None:
 
     if isinstance(target, PodRef):
         assert "logs and events" in caught.value.hint
-    else:
-        assert "kubectl get " in caught.value.hint
+    assert "kubectl get " in caught.value.hint
 
 
 @pytest.mark.parametrize("target", [one for one, _ in THERE])

@@ -77,7 +77,9 @@ def test_the_contexts_of_the_kubeconfig_are_listed(
     path.write_text("contexts: [{name: prod, context: {cluster: c}}, {name: kind, context: {cluster: c}}]\n")
     monkeypatch.setenv("KUBECONFIG", str(path))
     assert run(["--context", "nope", "contain", "pod", "a/b"]) == 2
-    assert "has no context nope; the kubeconfig's contexts: kind, prod" in " ".join(capsys.readouterr().err.split())
+    told = " ".join(capsys.readouterr().err.split())
+    assert "has no context nope; the kubeconfig's contexts: kind, prod" in told
+    assert "name one of them: --context NAME; looked in " in told
 
 
 def test_a_resume_begins_with_what_it_is_about(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

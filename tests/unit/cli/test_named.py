@@ -66,7 +66,9 @@ def test_an_address_is_an_input_and_no_target(text: str) -> None:
     ],
 )  # fmt: skip
 def test_what_is_none_is_told_with_the_form(kind: str, text: str) -> None:
-    with pytest.raises(UsageError, match=f"does not name an? {kind}") as caught:
+    with pytest.raises(
+        UsageError, match=f"does not name an? {kind.replace('serviceaccount', 'service account')}$"
+    ) as caught:
         parse_reference(kind, text, CLUSTER)
     assert caught.value.hint.endswith(FORMS[kind])
 

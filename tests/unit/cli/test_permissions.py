@@ -45,7 +45,7 @@ def test_where_tool_pods_run_apart_their_permissions_are_a_role_there(
 
     items = json.loads(capsys.readouterr().out)["items"]
     roles = {one["metadata"].get("namespace", ""): one["rules"] for one in items if one["kind"].endswith("Role")}
-    assert set(roles) == {"", "irkit-tools"} | ({"shop"} if more else set())
+    assert set(roles) == {"", "irkit-tools"} | ({"shop", "kube-system"} if more else set())
     verbs = ["list", "create", "delete"] if more else ["create", "delete"]  # to list pods is granted everywhere then
     assert roles["irkit-tools"] == [{"apiGroups": [""], "resources": ["pods"], "verbs": verbs}]
     elsewhere = [rule for place in roles if place != "irkit-tools" for rule in roles[place]]
@@ -71,7 +71,7 @@ def test_json_lists_the_grants(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["permissions", "compromised-pod", "--json"]) == 0
 
     found = json.loads(capsys.readouterr().out)
-    assert {"group", "resource", "verb", "name", "everywhere", "steps", "optional"} == set(found[0])
+    assert {"group", "resource", "verb", "name", "everywhere", "steps", "optional", "namespace"} == set(found[0])
 
 
 @pytest.mark.parametrize(
@@ -83,6 +83,7 @@ def test_json_lists_the_grants(capsys: pytest.CaptureFixture[str]) -> None:
         (["compromised-pod", "--format", "rbac", "--subject", "ana"], "names nobody"),
         (["compromised-pod", "--format", "rbac", "--subject", "serviceaccount:web"], "names nobody"),
         (["compromised-pod", "--format", "rbac", "--subject", "user:a b"], "names nobody"),
+        (["compromised-pod", "--subject", "ana"], "names nobody"),
         (["compromised-pod", "--format", "rbac", "--subject", "group:a\nb"], "names nobody"),
     ],
 )

@@ -13,7 +13,16 @@ from irkit.cli import program
 from irkit.cli.context import colourful
 from irkit.cli.failures import error_lines, report_failure
 from irkit.cli.program import hoist, run
-from irkit.errors import IrkitError, JournalCorrupt, PlaybookError, Refused, Unreachable, UsageError
+from irkit.errors import (
+    CredentialsExpired,
+    Denied,
+    IrkitError,
+    JournalCorrupt,
+    PlaybookError,
+    Refused,
+    Unreachable,
+    UsageError,
+)
 from irkit.views.terminal import paint
 
 ROOT = Path(__file__).parents[3]
@@ -141,6 +150,22 @@ def test_a_playbooks_diagnostics_are_shown_whole() -> None:
     error = PlaybookError("it does not lint", ("a.yaml:1:2: wrong\n    1 | x\n      | ^ mend",))
     text = paint(error_lines(error), colour=False)
     assert "a.yaml:1:2: wrong\n    1 | x\n      | ^ mend\n" in text
+
+
+NETWORK = "look at this machine's network (VPN, proxy) and at the server that the kubeconfig names; then the same command again"
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (Unreachable("x"), NETWORK),
+        (CredentialsExpired("x", hint="log in again"), "log in again; then the same command again"),
+        (Unreachable("x", hint="irkit lab status"), "irkit lab status"),
+        (Denied("x", hint="grant it"), "grant it"),
+    ],
+)  # fmt: skip
+def test_an_api_that_is_out_of_reach_has_a_next_step(error: IrkitError, told: str) -> None:
+    assert " ".join(paint(error_lines(error), colour=False).split()) == f"irkit: x {told}"
 
 
 @pytest.mark.parametrize(
