@@ -214,3 +214,45 @@ def test_an_owner_who_starts_a_stopped_workload_again_is_seen(
     mine.apply()
     assert mine.has_its_fields(before, "Deployment", "web")
     assert 1 == mine.cluster.get("Deployment", "web", mine.namespace)["spec"]["replicas"]
+
+
+def test_the_owner_of_a_pod_changes_after_the_undo_what_irkit_put_back(
+    estate: Callable[[tuple[str, ...]], Estate],
+) -> None:
+    """The label that the Service selects by: irkit took it away and brought it back."""
+    mine = estate(SERVER_SIDE)
+    front = {"selector": {"app": "web"}, "ports": [{"port": 80, "targetPort": PORT}]}
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}, "spec": front}
+    mine.apply(pod("web", {"app": "web"}), service)
+    mine.cluster.ready(mine.namespace, 1, app="web")
+    case = mine.contain("pod", f"{mine.namespace}/web")
+    assert "app" not in mine.cluster.get("Pod", "web", mine.namespace)["metadata"]["labels"]
+
+    mine.undo(case)
+
+    assert "web" == mine.cluster.get("Pod", "web", mine.namespace)["metadata"]["labels"]["app"]
+    assert "irkit" not in {manager for manager, _ in mine.fields("Pod", "web")}
+    mine.apply(pod("web", {"app": "shop"}))
+    assert "shop" == mine.cluster.get("Pod", "web", mine.namespace)["metadata"]["labels"]["app"]
+
+
+def test_the_owner_of_a_binding_changes_after_the_undo_what_irkit_put_back(
+    estate: Callable[[tuple[str, ...]], Estate],
+) -> None:
+    mine = estate(SERVER_SIDE)
+    us = {"kind": "ServiceAccount", "name": ACCOUNT, "namespace": mine.namespace}
+    other = us | {"name": "other"}
+    binding = {
+        "apiVersion": f"{RBAC}/v1", "kind": "RoleBinding", "metadata": {"name": "web"}, "roleRef": VIEW,
+        "subjects": [other, us],
+    }  # fmt: skip
+    mine.apply({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": ACCOUNT}}, binding)
+    case = mine.contain("serviceaccount", f"{mine.namespace}/{ACCOUNT}", "-i", "isolate_pods=false")
+    assert [other] == mine.cluster.get("RoleBinding", "web", mine.namespace)["subjects"]
+
+    mine.undo(case)
+
+    assert [other, us] == mine.cluster.get("RoleBinding", "web", mine.namespace)["subjects"]
+    assert "irkit" not in {manager for manager, _ in mine.fields("RoleBinding", "web")}
+    mine.apply(binding | {"subjects": [us]})
+    assert [us] == mine.cluster.get("RoleBinding", "web", mine.namespace)["subjects"]

@@ -193,6 +193,31 @@ def test_undo_survives_every_crash_of_its_own(two: Scene, tmp_path: Path) -> Non
     assert [] == wrong
 
 
+def test_undo_lets_go_of_what_it_put_back_after_any_crash_in_between(whole: Scene, tmp_path: Path) -> None:
+    """The pod's labels: put back by one patch, and by another no longer irkit's."""
+    folder = tmp_path / "state"
+    fresh(whole, folder)
+    before = world_of(whole.control)
+    whole.child(whole.respond)
+    points = [point for point in whole.child(whole.undo).points if "/disown" in point or "/give-back" in point]
+    assert any("/disown" in point for point in points)
+    wrong = []
+    for point in points:
+        fresh(whole, folder)
+        whole.child(whole.respond)
+        first = whole.child(whole.undo, point)
+        again = whole.child(whole.undo if not _undone(whole) else _nothing)
+        if not first.killed or again.code != 0 or world_of(whole.control) != before or _owns(whole):
+            wrong.append((point, first.code, again.code))
+    assert [] == wrong
+
+
+def _owns(scene: Scene) -> bool:
+    pod = scene.case().target
+    found = scene.control.get("pods", pod.name, "shop") if pod is not None else None
+    return found is None or "irkit" in {one["manager"] for one in found["metadata"]["managedFields"]}
+
+
 def _undone(scene: Scene) -> bool:
     return any(run.mode == "undo" and run.outcome == "complete" for run in scene.case().runs.values())
 

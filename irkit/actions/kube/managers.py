@@ -51,6 +51,11 @@ def read_held(doc: Doc, paths: Sequence[Path]) -> tuple[Held, ...]:
     )
 
 
+def applied(doc: Doc) -> bool:
+    """Whether somebody keeps the object by server-side apply. Raises Malformed."""
+    return any(one.text("operation", default="") == "Apply" for one in doc.each(*_ENTRIES))
+
+
 def _is_irkits(entry: Doc) -> bool:
     by = entry.text("manager", default=""), entry.text("operation", default="")
     return by == (FIELD_MANAGER, "Update")

@@ -69,6 +69,28 @@ def test_a_number_that_is_not_said_is_one_and_a_spec_that_was_not_seen_is_not_do
     assert (facts.replicas, facts.seen) == (1, False)
 
 
+@pytest.mark.parametrize(
+    ("entries", "wanted"),
+    [
+        ([("gitops", "Apply", "", "spec"), ("irkit", "Update", "scale", "spec")], True),
+        ([("kubectl-create", "Update", "", "spec"), ("irkit", "Update", "scale", "spec")], False),
+        ([("gitops", "Apply", "", "spec"), ("irkit", "Update", "", "metadata")], False),
+        ([("gitops", "Apply", "", "spec")], False),
+        ([], False),
+    ],
+)
+def test_a_number_is_co_owned_where_irkit_is_named_beside_somebody_who_applies_it(
+    entries: list[tuple[str, str, str, str]], *, wanted: bool
+) -> None:
+    found = world()
+    found[DEPLOYMENTS][0]["metadata"]["managedFields"] = [
+        {"manager": by, "operation": how, "subresource": part, "fieldsV1": {f"f:{top}": {"f:replicas": {}}}}
+        for by, how, part, top in entries
+    ]
+
+    assert look("kube.scale_workload", found, workload=WORKLOAD, replicas=0).co_owned is wanted
+
+
 def test_autoscalers_of_this_workload_are_found_and_no_others() -> None:
     found = world()
     found[HPAS] = [

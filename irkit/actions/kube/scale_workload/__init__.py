@@ -11,7 +11,7 @@ from irkit.actions.kube.about import About
 from irkit.actions.kube.fields import Subject
 from irkit.actions.kube.objects import access, nothing_to_restore, unpinned, vanished
 from irkit.actions.kube.operations import op
-from irkit.actions.kube.scale_workload.facts import SCALABLE, Facts, observe
+from irkit.actions.kube.scale_workload.facts import REPLICAS, SCALABLE, Facts, observe
 from irkit.actions.kube.scale_workload.judge import Params, ends, fought, impact, loses_evidence, pods, some
 from irkit.model.base import Json
 from irkit.model.effects import Access, KubeCall, Mark
@@ -20,7 +20,11 @@ from irkit.model.plans import Change, Drift, Impact, Original, Originals, Plan, 
 from irkit.model.ports import Reader
 
 FIELD = "spec.replicas"
-_PATH = ("spec", "replicas")
+_CO_OWNED = (
+    # managedFields cannot be written through the scale subresource, and irkit asks for no right on the whole object
+    f"; the API names irkit as an owner of {FIELD} beside whoever applies it: the next to apply another number "
+    "server-side says --force-conflicts, once"
+)
 _AGAIN = 2
 _INSTEAD = {
     "CronJob": "kube.suspend_cronjob stops its schedule",
@@ -83,7 +87,8 @@ class ScaleWorkload(About[Params], Defaults):
         if type(first) is not int:
             return Settled(f"irkit did not scale {who}", Verdict.proven("read back: the number is not irkit's"))
         if facts.replicas == first:
-            return Settled(f"{who} has {pods(first)} again", Verdict.proven(f"read back: {FIELD} is {first}"))
+            again = f"{who} has {pods(first)} again{_CO_OWNED if facts.co_owned else ''}"
+            return Settled(again, Verdict.proven(f"read back: {FIELD} is {first}"))
         if facts.replicas != p.replicas:
             return Refuse(
                 f"somebody scaled {who} since irkit did",
@@ -100,7 +105,7 @@ class ScaleWorkload(About[Params], Defaults):
 
 def _scale(effect: str, p: Params, now: int, then: int) -> KubeCall:
     """In a Scale, 0 is left out (autoscaling/v1, `omitempty`): it tests as null."""
-    ops: list[Json] = [op("test", _PATH, now or None), op("add", _PATH, then)]
+    ops: list[Json] = [op("test", REPLICAS, now or None), op("add", REPLICAS, then)]
     return Subject(CONTROLLERS[p.workload.type], p.workload).patch(effect, ops, "scale")
 
 

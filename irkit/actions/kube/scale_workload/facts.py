@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from irkit.actions.kube.managers import applied, read_held
 from irkit.actions.kube.objects import NAME_LIMIT, Presence, find, name_of
 from irkit.actions.kube.owners import controller, pods_of
 from irkit.model.kube import CASE_LABEL, CONTROLLERS, HPAS
 from irkit.model.ports import KubeReader, Reader
 from irkit.model.refs import WorkloadRef
 
+REPLICAS = ("spec", "replicas")
 SCALABLE = ("Deployment", "ReplicaSet", "StatefulSet")
 _KEDA = "scaledobject.keda.sh/name"
 """On the autoscaler that KEDA makes, which scales between 0 and 1 by itself (KEDA documentation)."""
@@ -30,7 +32,8 @@ class Facts:
     """`replicas` is spec.replicas; `seen` whether the controller has taken note of it.
 
     `pods` are the living pods of the workload, `evidence` those of them that a case has marked; both sorted.
-    `parent` is the controller of the workload itself, kind and name.
+    `parent` is the controller of the workload itself, kind and name. `co_owned` says that somebody keeps it by
+    server-side apply, and that the API names irkit as an owner of the number.
     """
 
     presence: Presence
@@ -40,6 +43,7 @@ class Facts:
     evidence: tuple[str, ...] = ()
     parent: str = ""
     scalers: tuple[Scaler, ...] = ()
+    co_owned: bool = False
 
 
 def observe(workload: WorkloadRef, reader: Reader) -> Facts:
@@ -58,6 +62,7 @@ def observe(workload: WorkloadRef, reader: Reader) -> Facts:
         evidence=tuple(sorted(name_of(pod) for pod in pods if CASE_LABEL in pod.labels("metadata", "labels"))),
         parent=f"{parent.kind} {parent.name}" if parent else "",
         scalers=_scalers(kube, workload),
+        co_owned=bool(read_held(doc, (REPLICAS,))) and applied(doc),
     )
 
 
