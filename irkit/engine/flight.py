@@ -24,7 +24,8 @@ LINGER = 0.02
 class Flight:
     """What is in flight, in a bounded number of threads a cluster. As a context, it ends its threads.
 
-    A write is always waited for; looks are, where none was given up.
+    What no thread has begun by then is not begun any more. A write is always waited for; looks are, where none was
+    given up.
 
     Each cluster has threads of its own: one that hangs would soon have all of them, and the others none. So have its
     writes: they contain, and wait for no look that hangs.
@@ -88,7 +89,8 @@ class Flight:
         return self
 
     def __exit__(self, _type: type[BaseException] | None, _e: BaseException | None, _tb: TracebackType | None) -> None:
-        wait([future for future, job in self._jobs.items() if job.change is not None])  # a write is never let go
+        begun = [(future, job) for future, job in self._jobs.items() if not future.cancel()]
+        wait([future for future, job in begun if job.change is not None])
         for pool in self._pools.values():
             pool.shutdown(wait=not self._given_up)
 

@@ -91,6 +91,26 @@ def test_a_write_in_flight_is_waited_for_whatever_was_given_up() -> None:
         hanging.set()
 
 
+def test_what_no_thread_has_begun_is_not_sent_after_the_end() -> None:
+    """The run has said that it pauses, or its journal cannot be written: what was intended only is looked for later."""
+    begun, gate, sent = threading.Event(), threading.Event(), threading.Event()
+    first, second = job("first"), job("second")
+    first.change = second.change = Change((), "x")
+
+    def write() -> Any:
+        begun.set()
+        gate.wait(0.3)
+
+    def late() -> Any:
+        sent.set()
+
+    with Flight(1) as flight:
+        flight.submit(first, write)
+        flight.submit(second, late)
+        assert begun.wait(5)
+    assert not sent.is_set()
+
+
 def test_a_write_waits_for_no_look_that_hangs() -> None:
     gate, writes = threading.Event(), job("writes")
     writes.change = Change((), "x")
