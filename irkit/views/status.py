@@ -12,9 +12,10 @@ from irkit.views.casefile import CaseFile, RunView
 from irkit.views.figures import ago, plural
 from irkit.views.final import evidence, next_commands
 from irkit.views.marks import SIGNS, word
+from irkit.views.naming import step_words
 from irkit.views.outcome import lead, seconds
 from irkit.views.progress import json_safe
-from irkit.views.terminal import Line, Span, clip, commands, field, hanging, pad
+from irkit.views.terminal import Line, Span, clip, commands, field, fill, hanging, pad
 
 _NAME = 16
 
@@ -62,13 +63,16 @@ def _run(case: CaseFile, view: RunView, now: str, irkit: str) -> list[Line]:
     what = "undo of " + ", ".join(run.undoes) if run.mode == "undo" else run.name
     proof = "identity unproven" if run.who.proof == "none" else run.who.proof
     progress = run.outcome or (f"paused: {run.paused}" if run.paused else "open")
-    lines.append([Span(f"{run.id} ", "bold"), f"{clip(what, 40)} · {progress} · ", Span(first.words, first.level)])
+    lines.append(
+        [Span(f"{run.id} ", "bold"), f"{clip(what, 40)} · {progress} · ", Span(first.words.rstrip("."), first.level)]
+    )
     lines.extend(hanging("   ", f"by {run.who.operator} ({proof}) on {run.who.host}, {ago(run.opened, now)}"))
     for step in view.steps:
         sign, style = SIGNS[step.status]
-        text = f"{pad(seconds(step.milliseconds), 8)}  {word(step.status)}"
+        name, about = step_words(run, step.key)
+        text = f"{pad(seconds(step.milliseconds), 8)}  {about}{word(step.status)}"
         text += f": {step.why}" if step.why and step.status != "new" else ""
-        wrapped = hanging(f"   {sign} {pad(step.key, _NAME)} ", text)
+        wrapped = hanging(f"   {sign} {fill(name, _NAME)} ", text)
         lead_span = wrapped[0][0]
         wrapped[0] = [Span(lead_span.text if isinstance(lead_span, Span) else lead_span, style), *wrapped[0][1:]]
         lines.extend(wrapped)
@@ -105,7 +109,7 @@ def _row(case: CaseFile, now: str) -> list[Line]:
         words, level = f"closed {ago(state.closed, now)}", "dim"
     elif latest is not None:
         first = lead(case.view(latest))
-        words, level = first.words, first.level
+        words, level = first.words.rstrip("."), first.level
     mark = "LAB " if state.lab else ""
     lines: list[Line] = [[Span(pad(state.case, 18), "bold"), f"{mark}{clip(str(state.target), 58 - len(mark))}"]]
     waits = "".join(f" · {text}" for text in _waits(state))

@@ -18,6 +18,7 @@ from irkit.model import records as r
 from irkit.model.effects import Mark
 from irkit.model.findings import Actor, Finding
 from irkit.model.plans import Original
+from irkit.model.playbooks import Expr
 from irkit.views.final import final_screen
 from irkit.views.naming import step_words
 from irkit.views.progress import JsonProgress, LiveProgress, PlainProgress, choose
@@ -282,6 +283,31 @@ def test_what_was_not_needed_is_told_so_once(tmp_path: Path) -> None:
         assert shown.count("not needed: ") == 1
         assert "inputs.x" in shown
     assert "not needed | 0 ms | \\`when" in report_markdown(build_report(case, None, NOW))
+
+
+def test_status_names_a_child_by_its_target_and_types_its_key(tmp_path: Path) -> None:
+    """Three pods of one step were three rows of the same clipped uid."""
+    pods = Expr(expr=("inputs", "pods"))
+    book = playbook(("isolate", "contain"))
+    book = book.model_copy(update={"steps": (book.steps[0].model_copy(update={"for_each": pods}),)})
+    key = "isolate[52790390-09f3-4ac3-97c1-3b721b977804]"
+    case, view = case_file(tmp_path, book)
+    view.run.children["isolate"] = (key,)
+    view.run.items[key] = {"kind": "Pod", "namespace": "shop", "name": "web-59d75d5c65-g4hmm"}
+    case.hear(records([asked(key)], start=2))
+    shown = paint(case_lines(case, NOW), colour=False)
+    assert "? isolate " in shown
+    assert "shop/web-59d75d5c65-g4hmm: " in shown
+    assert f"irkit approve {CASE} {key}" in shown
+    assert "…" not in shown
+
+
+def test_what_ends_a_sentence_ends_no_row(tmp_path: Path) -> None:
+    done: list[r.AnyBody] = [*(closed(step.id, "proven") for step in BOOK.steps), ended()]
+    case, _ = case_file(tmp_path, BOOK, done, mode="undo")
+    for shown in (paint(case_lines(case, NOW), colour=False), paint(cases_lines([case], [], NOW), colour=False)):
+        assert "Taken back" in shown
+        assert "Taken back." not in shown
 
 
 def test_json_progress_writes_the_journals_own_records(tmp_path: Path) -> None:
