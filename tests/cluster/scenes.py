@@ -200,10 +200,13 @@ def _ending(cluster: Cluster) -> list[Json]:
 
 
 def tidy(cluster: Cluster) -> None:
-    """Take away what irkit left in the whole cluster, or the next test's pods could not start or end."""
+    """Take away what irkit left in the whole cluster, or the next test's pods could not start or end.
+
+    What holds the pods of one namespace goes with that: it may be another test's, which runs now.
+    """
     for kind in ("ValidatingAdmissionPolicyBinding", "ValidatingAdmissionPolicy"):
         for one in cluster.list_of(kind):
-            if one["metadata"]["name"].startswith("irkit-"):
+            if one["metadata"]["name"].startswith("irkit-") and not {"paramRef", "paramKind"} & one["spec"].keys():
                 cluster.delete(kind, one["metadata"]["name"], wait=False)
     for node in cluster.list_of("Node"):
         labels = {key: None for key in node["metadata"].get("labels", {}) if "irkit.dev" in key}
