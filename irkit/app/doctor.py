@@ -14,7 +14,7 @@ from irkit.actions.kube.engines import custom_resources, detect
 from irkit.app.config import Settings, check_cluster
 from irkit.app.runs import App
 from irkit.engine.preflight import Need, grants, needs, review
-from irkit.errors import ClientError
+from irkit.errors import ClientError, Unreachable
 from irkit.model.kube import NAMESPACES
 from irkit.model.playbooks import Playbook
 from irkit.model.ports import Kube
@@ -28,6 +28,7 @@ ROOM = 1 << 30
 """Bytes that should be free where evidence is kept: exports are small, but a full disk stops every effect."""
 
 SHOWN = 4
+_NETWORK = "look at this machine's network (VPN, proxy) and at the server that the kubeconfig names"
 
 State = Literal["good", "warn", "bad", "unknown"]
 _ENFORCES: dict[str, tuple[State, str, str]] = {
@@ -63,7 +64,8 @@ def examine(app: App, settings: Settings, cluster: ClusterRef, namespace: str = 
         kube = app.kube(cluster)
         found = [*_cluster(app, settings, cluster, kube), *found]
     except ClientError as error:
-        return (Finding("cluster", "bad", str(error), error.hint), *found)
+        hint = error.hint or (_NETWORK if isinstance(error, Unreachable) else "")
+        return (Finding("cluster", "bad", str(error), hint), *found)
     books = [load_playbook(*shipped.load(name), app.parts.catalog) for name in shipped.names()]
     return (*found, *_permissions(app, kube, books, namespace))
 

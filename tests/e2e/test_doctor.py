@@ -80,6 +80,7 @@ def test_a_cluster_that_is_out_of_reach_is_a_finding_and_the_rest_is_still_said(
     found = examine(build_app(own), own, ClusterRef(id="context:x"))
 
     assert ("cluster", "bad") == (found[0].about, found[0].state)
+    assert "the server that the kubeconfig names" in found[0].hint
     assert {"evidence", "tools"} <= {one.about for one in found}
     assert 4 == doctor_status(found)
     screen = paint(doctor_lines(found), colour=False)
