@@ -100,6 +100,7 @@ def _seed(drill: Drill) -> Seed:
 def _lines(own: Context, drill: Drill, score: Score, report: Path, *, keep: bool) -> list[Line]:
     """The judgement, and what to type next; `own` is the context inside the drill."""
     from irkit.cli.context import executable  # noqa: PLC0415 -- start-up time of --help
+    from irkit.views.figures import plural  # noqa: PLC0415 -- as above
     from irkit.views.terminal import commands, field, hanging  # noqa: PLC0415 -- as above
 
     word = "as expected" if score.passed else "NOT as expected"
@@ -107,7 +108,7 @@ def _lines(own: Context, drill: Drill, score: Score, report: Path, *, keep: bool
     lines: list[Line] = [
         [f"DRILL {drill.name}: {word}"],
         [f"Contained {seconds} after the command · {score.proven} of {score.steps} steps proven"],
-        [f"False done {len(score.false_done)} · artefacts {score.artefacts}"],
+        [f"{plural(len(score.false_done), 'step')} told as done that were not · {plural(score.artefacts, 'artefact')}"],
     ]
     for text in (*score.false_done, *score.differences):
         lines.extend(hanging("  ! ", text))

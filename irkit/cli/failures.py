@@ -48,7 +48,7 @@ def report_failure(error: Exception, *, debug: bool, colour: bool, irkit: str = 
         # The type only: a message of another library may hold what came from outside.
         text = f"irkit itself failed: {type(error).__name__}"
         hint = "" if debug else " (use --debug for the traceback)"
-        lines, status = [[Span(text + hint, "bad")]], 1
+        lines, status = [[Span(text + hint, "bad")], [f"{' ' * _INDENT}what stands: {irkit} status"]], 1
     sys.stderr.write(paint(lines, colour=colour))
     sys.stderr.flush()
     return status

@@ -29,7 +29,7 @@ def verification_lines(found: VerifyReport) -> list[Line]:
     if found.elsewhere:
         lines.extend(field("Elsewhere", f"{plural(found.elsewhere, 'artefact')} not kept in this folder"))
     if found.status != "broken":
-        vouched = f"{found.anchored} records are vouched for from outside, {found.unanchored} are not"
+        vouched = f"{found.anchored} records are vouched for from outside, {found.unanchored} are not (its seals aside)"
         lines.extend(field("Anchored", vouched))
     if found.torn:
         lines.extend(field("Torn", f"{found.torn} bytes after the last whole line", style="warn"))

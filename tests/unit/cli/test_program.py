@@ -189,7 +189,9 @@ def test_every_error_has_its_exit_status(
 def test_an_unexpected_error_shows_its_type_and_never_its_words(capsys: pytest.CaptureFixture[str]) -> None:
     assert report_failure(ValueError("token=hunter2"), debug=False, colour=False) == 1
     shown = capsys.readouterr().err
-    assert shown == "irkit itself failed: ValueError (use --debug for the traceback)\n"
+    assert shown == (
+        "irkit itself failed: ValueError (use --debug for the traceback)\n       what stands: irkit status\n"
+    )
 
 
 def test_debug_shows_the_traceback_neutralised(capsys: pytest.CaptureFixture[str]) -> None:
