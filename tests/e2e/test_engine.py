@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -139,6 +140,19 @@ def test_a_dangerous_step_waits_for_a_second_person(stage: Stage) -> None:
     assert ["delete pods"] == stage.writes()
     notes = [one.body.text for one in stage.records(ticket.case) if isinstance(one.body, r.Note)]
     assert ["second person" in text for text in notes] == [True, False]
+
+
+def test_what_cannot_be_looked_at_before_a_pause_stays_as_it_was_told(stage: Stage) -> None:
+    ticket = stage.open(book(LABEL + DELETE), pod=-1)
+
+    def away(records: Sequence[r.Record]) -> None:
+        if any(isinstance(one.body, r.ApprovalAsked) for one in records):
+            stage.control.fault(Fault(kind="drop_before", count=0))
+
+    end = stage.app().advance(ticket, stage.stop, away)
+    assert isinstance(end, Parked)
+    assert "approval" == end.on
+    assert "proven" == verdicts(end.run)["label"]
 
 
 def test_a_denial_ends_the_step_and_changes_nothing(stage: Stage) -> None:
