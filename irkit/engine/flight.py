@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from queue import Empty, SimpleQueue
 from types import TracebackType
@@ -14,6 +14,7 @@ from irkit.engine.receipts import Sent
 from irkit.engine.turns import Job
 
 Result = Looked | Blocked | Broken | Sent
+Work = Callable[[], Result]
 T = TypeVar("T")
 CROWD = 16
 """In flight; fewer are few records."""
@@ -37,6 +38,8 @@ class Flight:
         self._pools: dict[tuple[str, bool], ThreadPoolExecutor] = {}
         self._landed: SimpleQueue[Future[Result]] = SimpleQueue()
         self._jobs: dict[Future[Result], Job] = {}
+        self._works: dict[Future[Result], tuple[Work, ThreadPoolExecutor]] = {}
+        self._retired: list[ThreadPoolExecutor] = []  # their threads hang
         self._given_up = False
 
     def __bool__(self) -> bool:
@@ -47,10 +50,11 @@ class Flight:
         """The jobs in flight, oldest first."""
         return list(self._jobs.values())
 
-    def submit(self, job: Job, work: Callable[[], Result]) -> None:
+    def submit(self, job: Job, work: Work) -> None:
         """Begin a job's work as soon as a thread is free."""
-        future = self._pool(job.task.mark.within, writes=job.change is not None).submit(work)
-        self._jobs[future] = job
+        pool = self._pool(job.task.mark.within, writes=job.change is not None)
+        future = pool.submit(work)
+        self._jobs[future], self._works[future] = job, (work, pool)
         future.add_done_callback(self._landed.put)
 
     def land(self, timeout: float) -> list[tuple[Result, Job]]:
@@ -64,18 +68,29 @@ class Flight:
             if len(self._jobs) > CROWD:
                 time.sleep(LINGER)
             while True:
-                job = self._jobs.pop(ended, None)
+                job, _ = self._jobs.pop(ended, None), self._works.pop(ended, None)
                 if job is not None:
                     found.append((ended.result(), job))
                 ended = self._landed.get_nowait()
         except Empty:
             return found
 
-    def give_up(self, job: Job) -> None:
-        """Wait no longer for a look. Its thread ends with the client's own time limit; what it says is not heard."""
-        future = next(future for future, one in self._jobs.items() if one is job)
-        del self._jobs[future]
-        self._given_up = not future.cancel() or self._given_up
+    def give_up(self, jobs: Collection[Job]) -> None:
+        """Wait no longer for these looks. Their threads end with the client's own time limits; nobody hears them.
+
+        What waits behind them for a thread gets another one: looks that hang may be as many as there are threads.
+        """
+        hanging: list[ThreadPoolExecutor] = []
+        for future in [future for future, one in self._jobs.items() if any(one is job for job in jobs)]:
+            _, pool = self._works.pop(future)
+            del self._jobs[future]
+            if not future.cancel():
+                hanging.append(pool)
+        self._given_up = self._given_up or bool(hanging)
+        for key, pool in [(key, pool) for key, pool in self._pools.items() if pool in hanging]:
+            self._retired.append(self._pools.pop(key))
+            for future in [future for future, (_, its) in self._works.items() if its is pool and future.cancel()]:
+                self.submit(self._jobs.pop(future), self._works.pop(future)[0])
 
     def settle(self) -> None:
         """Wait until all that is in flight has ended."""
@@ -91,7 +106,7 @@ class Flight:
     def __exit__(self, _type: type[BaseException] | None, _e: BaseException | None, _tb: TracebackType | None) -> None:
         begun = [(future, job) for future, job in self._jobs.items() if not future.cancel()]
         wait([future for future, job in begun if job.change is not None])
-        for pool in self._pools.values():
+        for pool in (*self._pools.values(), *self._retired):
             pool.shutdown(wait=not self._given_up)
 
     def _pool(self, cluster: str, *, writes: bool = False) -> ThreadPoolExecutor:

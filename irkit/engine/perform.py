@@ -293,8 +293,8 @@ class Engine:
         """
         now = self.setting.clock()
         late = [job for job in self.flight.jobs if job.change is None and job.deadline < now]
+        self.flight.give_up(late)
         for job in late:
-            self.flight.give_up(job)
             self._drop(job)
         if late:
             self.append(*(close(run, job.unit, not_in_time(job.unit.step, "no answer yet")) for job in late))

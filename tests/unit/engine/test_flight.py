@@ -61,7 +61,7 @@ def test_a_look_that_was_given_up_is_not_heard_and_not_waited_for() -> None:
             assert ran.wait(5)
             flight.submit(other, lambda: said("done"))
             assert [other] == [one for _, one in flight.land(5.0)]
-            flight.give_up(hangs)
+            flight.give_up([hangs])
             assert not flight
             assert [] == flight.land(0.0)
     finally:
@@ -85,10 +85,39 @@ def test_a_write_in_flight_is_waited_for_whatever_was_given_up() -> None:
             flight.submit(hangs, lambda: said(str(hanging.wait(30))))
             flight.submit(writes, write)
             assert begun.wait(5)
-            flight.give_up(hangs)
+            flight.give_up([hangs])
         assert ended.is_set()
     finally:
         hanging.set()
+
+
+def test_what_waits_behind_looks_that_were_given_up_gets_a_thread() -> None:
+    """As many may hang as there are threads: what else contains would wait for the client's own time limits."""
+    gate, begun = threading.Event(), threading.Semaphore(0)
+    hanging, never, waits = [job("a"), job("b")], job("never"), job("waits")
+
+    def hang() -> Any:
+        begun.release()
+        gate.wait(30)
+
+    try:
+        with Flight(2) as flight:
+            for one in (*hanging, never):
+                flight.submit(one, hang)
+            flight.submit(waits, lambda: said("seen"))
+            assert all(begun.acquire(timeout=5) for _ in hanging)
+            flight.give_up([*hanging, never])
+            later = job("later")
+            flight.submit(later, lambda: said("seen"))
+            landed: list[Job] = []
+            while flight:
+                found = flight.land(5.0)
+                assert found
+                landed += [one for _, one in found]
+            assert {one.unit.key for one in landed} == {"waits", "later"}
+            assert not begun.acquire(blocking=False)  # what was given up before it began never begins
+    finally:
+        gate.set()
 
 
 def test_what_no_thread_has_begun_is_not_sent_after_the_end() -> None:
