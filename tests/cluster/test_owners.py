@@ -256,3 +256,24 @@ def test_the_owner_of_a_binding_changes_after_the_undo_what_irkit_put_back(
     assert "irkit" not in {manager for manager, _ in mine.fields("RoleBinding", "web")}
     mine.apply(binding | {"subjects": [us]})
     assert [us] == mine.cluster.get("RoleBinding", "web", mine.namespace)["subjects"]
+
+
+def test_the_owner_of_a_stopped_workload_changes_after_the_undo_how_many_pods_it_has(
+    estate: Callable[[tuple[str, ...]], Estate],
+) -> None:
+    """The API tracks nobody as owner of no replicas, and so nobody who scales from there."""
+    mine = estate(SERVER_SIDE)
+    mine.apply(deployment("web", 1))
+    mine.cluster.ready(mine.namespace, 1, app="web")
+    asked = mine.desk.irkit("contain", "workload", f"deployment/{mine.namespace}/web", "-i", "stop=true", "--yes")
+    case = case_of(asked)
+    assert 0 == mine.desk.irkit("approve", case, "stop", "--yes", operator="bo").returncode
+    stopped = mine.desk.irkit("resume", case)
+    assert 0 == stopped.returncode, stopped.stdout + stopped.stderr
+    assert 0 == mine.cluster.get("Deployment", "web", mine.namespace)["spec"]["replicas"]
+
+    mine.undo(case)
+
+    assert 1 == mine.cluster.get("Deployment", "web", mine.namespace)["spec"]["replicas"]
+    mine.apply(deployment("web", 2))
+    assert 2 == mine.cluster.get("Deployment", "web", mine.namespace)["spec"]["replicas"]

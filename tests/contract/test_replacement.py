@@ -100,6 +100,21 @@ def test_scale_up_and_down_by_the_scale_subresource(world: World) -> None:
     until("no pods", lambda: world.get(world.pods, labelSelector="app=set").doc["items"] == [])
 
 
+def test_who_scales_owns_the_number_beside_the_rest_that_it_owns(world: World) -> None:
+    made(world.ask("POST", path(world, "deployments"), body=workload("Deployment", "set", 1), fieldManager="owner"))
+    where = path(world, "deployments", "set")
+    change = {"op": "replace", "path": "/spec/replicas", "value": 2}
+    assert world.patch(f"{where}/scale", change, fieldManager="irkit").code == 200
+
+    entries = world.get(where).doc["metadata"]["managedFields"]
+
+    (mine,) = [each for each in entries if each["manager"] == "irkit"]
+    assert (mine["operation"], mine["subresource"]) == ("Update", "scale")
+    assert mine["fieldsV1"] == {"f:spec": {"f:replicas": {}}}
+    (theirs,) = [each for each in entries if each["manager"] == "owner"]
+    assert "f:replicas" not in theirs["fieldsV1"]["f:spec"]
+
+
 def test_another_template_is_another_replica_set(world: World) -> None:
     own = made(world.ask("POST", path(world, "deployments"), body=workload("Deployment", "set", 2)))
     before = ready(world, 2, "app=set")
