@@ -62,6 +62,17 @@ def test_an_undo_that_was_refused_ends_nothing() -> None:
     assert {(POD.key, "label"): "first"} == log.state.originals_for(mark().id)
 
 
+def test_receipts_follow_each_record_whoever_asked_before() -> None:
+    """They are worked out once for many looks: what was sent since must be in them."""
+    key = effect_key(mark().id, 0, "apply", "label")
+    log = Log().add(case_opened(), run_opened())
+    seen = [log.state.receipts(mark().id, POD.key).ended]
+    for body in (intended("s", key), failed("s", key), intended("s", key, attempt=2), done("s", key)):
+        log.add(body)
+        seen.append(log.state.receipts(mark().id, POD.key).ended)
+    assert [[one.status for one in ended] for ended in seen] == [[], ["in_doubt"], ["failed"], ["in_doubt"], ["done"]]
+
+
 def test_receipts_are_those_of_the_mark_in_its_generation() -> None:
     key = effect_key(mark().id, 0, "apply", "label")
     undo = effect_key(mark().id, 0, "undo", "unlabel")
