@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -22,16 +23,43 @@ Inputs = Annotated[list[str] | None, typer.Option("--input", "-i", help="NAME=VA
 Pick = Annotated[str, typer.Option(help="Id of the finding, where the file holds several.")]
 
 
+class Containment(NamedTuple):
+    """A command of `contain`: what it names and how that is written, the playbook that it runs, and its help."""
+
+    kind: str
+    argument: str
+    form: str
+    playbook: str
+    help: str
+
+
+CONTAINMENTS = (
+    Containment("pod", "pod", "NAMESPACE/NAME", "compromised-pod", "Contain one pod."),
+    Containment(
+        "node", "node", "NAME", "node-suspect", "Close a node to new pods, keep it, and cut off the pods on it."
+    ),
+    Containment(
+        "serviceaccount", "account", "NAMESPACE/NAME", "compromised-serviceaccount",
+        "Take the rights of a service account, and cut off its pods.",
+    ),
+    Containment(
+        "image", "image", "sha256:DIGEST, or a name as pods have it.", "malicious-image",
+        "Let no new pod start from an image, and cut off those that run it.",
+    ),
+    Containment(
+        "workload", "workload", "KIND/NAMESPACE/NAME, such as deployment/shop/web", "exposed-dashboard",
+        "Cut off every pod of a workload.",
+    ),
+)  # fmt: skip
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command()(respond)
     app.command()(plan)
     contain = typer.Typer(help="Contain something by name, without a finding.", no_args_is_help=True)
-    contain.command("pod")(contain_pod)
-    contain.command("node")(contain_node)
-    contain.command("serviceaccount")(contain_serviceaccount)
-    contain.command("image")(contain_image)
-    contain.command("workload")(contain_workload)
+    for one in CONTAINMENTS:
+        contain.command(one.kind)(_containing(one))
     app.add_typer(contain, name="contain", rich_help_panel=None)
 
 
@@ -51,68 +79,25 @@ def respond(  # noqa: PLR0913, PLR0917 -- typer takes options as parameters
     return _go(own, ask_for_finding(own, file, pick, playbook, inputs or []), yes=yes)
 
 
-def contain_pod(
-    context: typer.Context,
-    pod: Annotated[str, typer.Argument(help="NAMESPACE/NAME")],
-    yes: Yes = False,
-    playbook: Book = "compromised-pod",
-    inputs: Inputs = None,
-) -> int:
-    """Contain one pod."""
-    return _contain(context.obj, "pod", pod, playbook, inputs, yes=yes)
+def _containing(one: Containment) -> Callable[..., int]:
+    """The command."""
+    named = typer.Argument(metavar=one.argument, help=one.form)
 
+    def contain(
+        context: typer.Context,
+        name: str = named,
+        yes: Yes = False,
+        playbook: Book = one.playbook,
+        inputs: Inputs = None,
+    ) -> int:
+        from irkit.cli.asking import ask_for_target  # noqa: PLC0415 -- start-up time of --help
 
-def contain_node(
-    context: typer.Context,
-    node: Annotated[str, typer.Argument(help="NAME")],
-    yes: Yes = False,
-    playbook: Book = "node-suspect",
-    inputs: Inputs = None,
-) -> int:
-    """Close a node to new pods, keep it, and cut off the pods on it."""
-    return _contain(context.obj, "node", node, playbook, inputs, yes=yes)
+        own: Context = context.obj
+        require(own)
+        return _go(own, ask_for_target(own, one.kind, name, playbook, inputs or []), yes=yes)
 
-
-def contain_serviceaccount(
-    context: typer.Context,
-    account: Annotated[str, typer.Argument(help="NAMESPACE/NAME")],
-    yes: Yes = False,
-    playbook: Book = "compromised-serviceaccount",
-    inputs: Inputs = None,
-) -> int:
-    """Take the rights of a service account, and cut off its pods."""
-    return _contain(context.obj, "serviceaccount", account, playbook, inputs, yes=yes)
-
-
-def contain_image(
-    context: typer.Context,
-    image: Annotated[str, typer.Argument(help="sha256:DIGEST, or a name as pods have it.")],
-    yes: Yes = False,
-    playbook: Book = "malicious-image",
-    inputs: Inputs = None,
-) -> int:
-    """Let no new pod start from an image, and cut off those that run it."""
-    return _contain(context.obj, "image", image, playbook, inputs, yes=yes)
-
-
-def contain_workload(
-    context: typer.Context,
-    workload: Annotated[str, typer.Argument(help="KIND/NAMESPACE/NAME, such as deployment/shop/web")],
-    yes: Yes = False,
-    playbook: Book = "exposed-dashboard",
-    inputs: Inputs = None,
-) -> int:
-    """Cut off every pod of a workload."""
-    return _contain(context.obj, "workload", workload, playbook, inputs, yes=yes)
-
-
-def _contain(  # noqa: PLR0913 -- what was typed
-    own: Context, kind: str, name: str, playbook: str, inputs: list[str] | None, *, yes: bool
-) -> int:
-    from irkit.cli.asking import ask_for_target  # noqa: PLC0415 -- start-up time of --help
-
-    require(own)
-    return _go(own, ask_for_target(own, kind, name, playbook, inputs or []), yes=yes)
+    contain.__doc__ = one.help
+    return contain
 
 
 def plan(  # noqa: PLR0913, PLR0917 -- typer takes options as parameters

@@ -11,40 +11,16 @@ from irkit.lab.bodies import DeleteOptions, delete_options, read_object
 from irkit.lab.controllers import budgets
 from irkit.lab.controllers.ownership import ENDED, is_ready
 from irkit.lab.controllers.pods import end
+from irkit.lab.kinds import KINDS
 from irkit.lab.routes import Call
 from irkit.lab.status import ApiError, not_found, precondition_failed, refuse, too_many, unserved
 from irkit.lab.world import Entry, World, now
 from irkit.lab.writes import Written
 from irkit.model.effects import Resource
-from irkit.model.kube import (
-    ADMISSION_POLICIES,
-    ADMISSION_POLICY_BINDINGS,
-    CLUSTER_ROLE_BINDINGS,
-    CLUSTER_ROLES,
-    CONFIG_MAPS,
-    CRON_JOBS,
-    DAEMON_SETS,
-    DEPLOYMENTS,
-    JOBS,
-    NETWORK_POLICIES,
-    PDBS,
-    PODS,
-    REPLICA_SETS,
-    RESOURCE_QUOTAS,
-    ROLE_BINDINGS,
-    ROLES,
-    SECRETS,
-    SERVICE_ACCOUNTS,
-    SERVICES,
-    STATEFUL_SETS,
-)
+from irkit.model.kube import NAMESPACES, NODES, PDBS, PODS, RESOURCE_QUOTAS, SERVICE_ACCOUNTS, SERVICES
 
 EVICTIONS: Final = Resource(group="policy", version="v1", plural="evictions", kind="Eviction")
-DELETABLE: Final = frozenset({
-    PODS, NETWORK_POLICIES, PDBS, SERVICES, SERVICE_ACCOUNTS, SECRETS, CONFIG_MAPS, ROLES, CLUSTER_ROLES,
-    ROLE_BINDINGS, CLUSTER_ROLE_BINDINGS, DEPLOYMENTS, REPLICA_SETS, STATEFUL_SETS, DAEMON_SETS, JOBS, CRON_JOBS,
-    RESOURCE_QUOTAS, ADMISSION_POLICIES, ADMISSION_POLICY_BINDINGS,
-})  # fmt: skip
+DELETABLE: Final = frozenset(KINDS) - {NAMESPACES, NODES}
 """Of these the lab knows what else goes: what they own, and a service account's tokens."""
 
 _ANSWERED_WHOLE: Final = frozenset({SERVICES, SERVICE_ACCOUNTS, RESOURCE_QUOTAS})

@@ -17,33 +17,22 @@ from tests.cluster.images import TOOLS
 from tests.cluster.live import Cluster, is_ready
 from tests.cluster.pods import PORT, pod
 from tests.crash import invariants
-from tests.crash.harness import CASE, Overseer, Scene, world_of
+from tests.crash.harness import CASE, TWO, Overseer, Scene, world_of
 from tests.crash.invariants import Outcome
 from tests.crash.matrix import uninterrupted, violated
 from tests.crash.test_matrix import BlindReissue, IntentAfterEffect
 
 pytestmark = pytest.mark.timeout(900)
 
-THREE = b"""
-apiVersion: irkit.dev/v1alpha1
-kind: Playbook
-metadata: {name: three, title: Three}
-spec:
-  inputs:
-    pod: {type: pod}
-  steps:
-    - id: label
-      uses: kube.label_pod
-      with: {pod: "${inputs.pod}"}
-    - id: isolate
-      uses: kube.isolate_pod
-      needs: [label]
-      with: {pod: "${inputs.pod}"}
+THREE = (
+    TWO.replace(b"{name: two, title: Two}", b"{name: three, title: Three}")
+    + b"""
     - id: release
       uses: kube.release_pod
       needs: [isolate]
       with: {pod: "${inputs.pod}"}
 """
+)
 SHOP: tuple[Json, ...] = (
     {
         "apiVersion": "networking.k8s.io/v1",

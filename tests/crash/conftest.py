@@ -10,36 +10,16 @@ from irkit.lab import process
 from irkit.lab.behaviour import TOOLS
 from irkit.lab.drills import load
 from irkit.playbook import shipped
-from tests.crash.harness import Scene
+from tests.crash.harness import TWO, Scene
+from tests.support.labs import lab_of
 from tests.support.shop import shop
-
-TWO = b"""
-apiVersion: irkit.dev/v1alpha1
-kind: Playbook
-metadata: {name: two, title: Two}
-spec:
-  inputs:
-    pod: {type: pod}
-  steps:
-    - id: label
-      uses: kube.label_pod
-      with: {pod: "${inputs.pod}"}
-    - id: isolate
-      uses: kube.isolate_pod
-      needs: [label]
-      with: {pod: "${inputs.pod}"}
-"""
 
 
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[process.LabInfo]:
     """A lab in a process of its own: it must survive what happens to irkit."""
-    folder = tmp_path_factory.mktemp("lab") / "lab"
-    info = process.up(folder, shop())
-    try:
+    with lab_of(shop(), tmp_path_factory) as info:
         yield info
-    finally:
-        process.down(folder)
 
 
 @pytest.fixture

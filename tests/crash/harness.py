@@ -27,6 +27,22 @@ from tests.support.timeless import timeless
 
 ASKED = "2026-11-21T03:00:00.000000Z"
 CASE = "IR-20261121-test"
+TWO = b"""
+apiVersion: irkit.dev/v1alpha1
+kind: Playbook
+metadata: {name: two, title: Two}
+spec:
+  inputs:
+    pod: {type: pod}
+  steps:
+    - id: label
+      uses: kube.label_pod
+      with: {pod: "${inputs.pod}"}
+    - id: isolate
+      uses: kube.isolate_pod
+      needs: [label]
+      with: {pod: "${inputs.pod}"}
+"""
 
 
 class Site(Protocol):

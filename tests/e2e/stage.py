@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,6 +34,17 @@ class Stage:
     state: Path
     stop: threading.Event = field(default_factory=threading.Event)
     limits: Limits = field(default_factory=Limits)
+
+    @classmethod
+    @contextmanager
+    def of(cls, lab: LabInfo, state: Path, limits: Limits | None = None) -> Iterator[Stage]:
+        """The lab as it was seeded; it has served all that was asked of it."""
+        with lab.control() as control:
+            control.reset()
+            control.clear_audit()
+            control.clear_faults()
+            yield cls(lab, control, state, limits=limits or Limits())
+            assert [] == control.unserved()
 
     def app(self, operator: str = "ana", read_seconds: float = 2.0) -> App:
         def reach(cluster: ClusterRef, agent: str) -> Kube:

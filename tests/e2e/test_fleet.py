@@ -23,6 +23,7 @@ from irkit.model.kube import CASE_LABEL
 from irkit.model.refs import ClusterRef, NamespaceRef
 from tests.e2e.stage import Stage, verdicts
 from tests.support.fleet import fleet as book_of_fleet
+from tests.support.labs import lab_of
 from tests.support.shop import shop
 
 pytestmark = [pytest.mark.timeout(180), pytest.mark.e2e]
@@ -34,22 +35,14 @@ STOPS, GOES_ON = book_of_fleet(), book_of_fleet(", on_failure: continue")
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[process.LabInfo]:
     """The shop with as many pods; one of them is nobody's."""
-    folder = tmp_path_factory.mktemp("fleet") / "lab"
-    info = process.up(folder, shop(replicas=MANY - 1))
-    try:
+    with lab_of(shop(replicas=MANY - 1), tmp_path_factory) as info:
         yield info
-    finally:
-        process.down(folder)
 
 
 @pytest.fixture
 def fleet(lab: process.LabInfo, tmp_path: Path) -> Iterator[Stage]:
-    with lab.control() as control:
-        control.reset()
-        control.clear_audit()
-        control.clear_faults()
-        yield Stage(lab, control, tmp_path / "state", limits=Limits(max_targets=MANY))
-        assert [] == control.unserved()
+    with Stage.of(lab, tmp_path / "state", Limits(max_targets=MANY)) as found:
+        yield found
 
 
 def ask(stage: Stage, playbook: str = STOPS) -> Ask:
