@@ -324,6 +324,24 @@ def test_a_look_that_hangs_ends_with_its_step_and_holds_up_nobody(stage: Stage) 
     assert "not done within 1 s: no answer yet" in str(end.run.steps["baseline"].verdict)
 
 
+def test_a_write_is_waited_for_longer_than_its_step_may_take(stage: Stage) -> None:
+    """What became of it must be known: nobody says that it failed while it still may take effect."""
+    ticket = stage.open(book(LABEL.replace("uses:", "timeout: 1s, uses:")))
+    stage.control.fault(Fault(kind="latency", ms=2_500, verb="patch", resource="pods"))
+    assert isinstance(stage.advance(ticket), Closed)
+    kinds = [one.kind for one in stage.records(ticket.case)]
+    assert kinds.index("effect.intended") < kinds.index("effect.done") < kinds.index("step.closed")
+
+
+def test_a_look_that_was_given_up_holds_no_lock(stage: Stage) -> None:
+    first = LABEL.replace("id: label, uses", "id: first, timeout: 1s, on_failure: continue, uses")
+    ticket = stage.open(book(first + LABEL.replace("uses:", "needs: [first], timeout: 10s, uses:")))
+    stage.control.fault(Fault(kind="latency", ms=5_000, verb="get", resource="pods", count=1))
+    end = stage.advance(ticket, stage.app(read_seconds=60))
+    assert isinstance(end, Closed)
+    assert {"first": "failed", "label": "proven"} == verdicts(end.run)
+
+
 def test_an_attacker_who_edits_back_is_found_by_the_last_look(stage: Stage) -> None:
     """GitOps and attackers revert in minutes: the step's own look was right, the last one is not."""
     slow = '    - {id: slow, uses: kube.scope_pod, needs: [label], with: {pod: "${inputs.pod}"}}\n'
