@@ -102,7 +102,7 @@ def test_an_image_is_one_case_by_tag_and_by_digest(typed: Typed, stage: Stage) -
         (("workload", "deployment/shop/gone"), 3, "Deployment shop/gone does not exist"),
         (("image", "gone:1"), 3, "runs image gone:1, so its digest is not known"),
         (("workload", "shop/web"), 2, "a workload is given as KIND/NAMESPACE/NAME"),
-        (("serviceaccount", "default"), 2, "a serviceaccount is given as NAMESPACE/NAME"),
+        (("serviceaccount", "default"), 2, "a service account is given as NAMESPACE/NAME"),
         (("image", "sha256:abc"), 2, "an image is given as sha256:DIGEST"),
         (("node", "gone", "--playbook", "compromised-pod"), 2, "playbook compromised-pod takes no node"),
         (("serviceaccount", "shop/default", "-i", "isolate_pods=maybe"), 2, "'maybe' is no boolean"),

@@ -1,4 +1,4 @@
-"""Who else feels it when a pod is isolated."""
+"""Who else feels it when a pod is isolated, and what is foreseen to stay open."""
 
 from __future__ import annotations
 
@@ -41,4 +41,19 @@ def impact(facts: Facts) -> tuple[Impact, ...]:
         warn=True,
     )
     shared = (*near, *((far,) if names else ()), *((later,) if facts.sharing.prefix else ()))
-    return (*others, *services, *shared, *endangered(facts.lives))
+    return (*_open(facts), *others, *services, *shared, *endangered(facts.lives))
+
+
+def _open(facts: Facts) -> tuple[Impact, ...]:
+    """What other policies go on allowing, said before anybody agrees; not where the engine has an object that denies."""
+    if any(seen.state not in {"absent", "hidden"} for seen in facts.denials):
+        return ()
+    found = dict.fromkeys((one.policy, one.direction) for one in facts.openings)
+    return tuple(
+        Impact(
+            who=f"NetworkPolicy {policy}",
+            what=f"goes on allowing {direction} while it selects the pod: policies add up, and none denies",
+            warn=True,
+        )
+        for policy, direction in list(found)[:_SHOWN]
+    )
