@@ -125,9 +125,9 @@ def test_twenty_responders_write_once(shop: Shop) -> None:
         and one["objectRef"]["resource"] in {"networkpolicies", "pods"}
     ]
     assert 1 == sum(verb == "create" and resource == "networkpolicies" for verb, resource, _ in writes)
-    assert 2 == sum(
+    assert 3 == sum(
         verb == "patch" and name == shop.target["metadata"]["name"] for verb, _, name in writes
-    )  # label, release
+    )  # label, protect, release
 
 
 def test_what_the_doctor_says_of_this_cluster(shop: Shop) -> None:
