@@ -45,7 +45,7 @@ def impact(facts: Facts) -> tuple[Impact, ...]:
 
 
 def _open(facts: Facts) -> tuple[Impact, ...]:
-    """What other policies go on allowing, said before anybody agrees; not where the engine has an object that denies."""
+    """What other policies go on allowing, said before anybody agrees; not where an object of the engine denies."""
     if any(seen.state not in {"absent", "hidden"} for seen in facts.denials):
         return ()
     found = dict.fromkeys((one.policy, one.direction) for one in facts.openings)
