@@ -21,6 +21,7 @@ from irkit.model.plans import Impact, Verdict
 from irkit.model.ports import Reader
 from irkit.model.refs import PodRef
 
+_SOON = "each API server takes them up within seconds"
 _NOT_STOPPED = "a kubelet under pressure, a failing liveness probe and the end of the node still end it"
 
 
@@ -108,4 +109,4 @@ def verdict(facts: Facts) -> Verdict:
         )
     if facts.warnings:
         return Verdict.unproven(f"the API server warns of the policy's expression ({facts.warnings} times)")
-    return Verdict.proven(f"read back: annotations, policy and binding; {_NOT_STOPPED}")
+    return Verdict.proven(f"read back: annotations, policy and binding ({_SOON}); {_NOT_STOPPED}")
