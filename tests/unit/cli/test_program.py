@@ -160,12 +160,18 @@ NETWORK = "look at this machine's network (VPN, proxy) and at the server that th
     [
         (Unreachable("x"), NETWORK),
         (CredentialsExpired("x", hint="log in again"), "log in again; then the same command again"),
-        (Unreachable("x", hint="irkit lab status"), "irkit lab status"),
+        (Unreachable("x", hint="start it"), "start it; then the same command again"),
         (Denied("x", hint="grant it"), "grant it"),
     ],
 )  # fmt: skip
 def test_an_api_that_is_out_of_reach_has_a_next_step(error: IrkitError, told: str) -> None:
     assert " ".join(paint(error_lines(error), colour=False).split()) == f"irkit: x {told}"
+
+
+def test_a_hint_that_is_a_command_stands_alone() -> None:
+    """With the path that this irkit was started by, where it is not on the user's own."""
+    text = paint(error_lines(Unreachable("x", hint="irkit lab status")), colour=False)
+    assert text.strip().endswith("irkit lab status")
 
 
 @pytest.mark.parametrize(

@@ -31,8 +31,7 @@ def impact(facts: Facts) -> tuple[Impact, ...]:
     names, rest = facts.sharing.far[:_SHOWN], len(facts.sharing.far) - _SHOWN
     far = Impact(
         who=f"pods {', '.join(names)}{f' and {rest} more' if rest > 0 else ''}",
-        what="share VPC CNI's state on other nodes: cut off too, less what policies allow them, once the agents there "
-        "process policies anew",
+        what="share VPC CNI's state on other nodes: cut off too, once the agents there process policies anew",
         warn=True,
     )
     later = Impact(
@@ -52,7 +51,7 @@ def _open(facts: Facts) -> tuple[Impact, ...]:
     return tuple(
         Impact(
             who=f"NetworkPolicy {policy}",
-            what=f"goes on allowing {direction} while it selects the pod: policies add up, and none denies",
+            what=f"still allows {direction}",
             warn=True,
         )
         for policy, direction in list(found)[:_SHOWN]
