@@ -6,6 +6,7 @@ from typing import Literal
 
 import pytest
 
+from irkit.actions.kube import tools
 from irkit.engine.perform import Closed
 from irkit.journal.blobs import Blobs
 from irkit.lab.behaviour import TOOLS, Behaviour
@@ -147,7 +148,8 @@ def end_of_time() -> str:
 
 
 @pytest.mark.parametrize("broken", ["unpullable", "another image"])
-def test_tools_that_cannot_run_leave_it_unproven(stage: Stage, broken: str) -> None:
+def test_tools_that_cannot_run_leave_it_unproven(stage: Stage, broken: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tools, "PATIENCE", 4)  # of three tries each
     stage.control.delete("networkpolicies", "allow-web", "shop")
     image = TOOLS if broken == "unpullable" else "somebody/elses:1"
     if broken == "unpullable":
