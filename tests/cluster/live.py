@@ -140,7 +140,7 @@ class Cluster:
         namespace: str,
         account: str,
         *,
-        seconds: int = 600,
+        seconds: int = 7200,  # longer than any run of the suite
         audiences: Sequence[str] = (),
         bound_to: Json | None = None,
     ) -> str:
