@@ -15,10 +15,10 @@ import urllib3
 from irkit.lab import builder, scenario
 from irkit.lab.server import LabServer
 from tests.cluster.fixtures import cluster
-from tests.contract.real import real, tokens
+from tests.contract.real import homes, real, tokens
 from tests.support.worlds import World
 
-__all__ = ["cluster", "real", "tokens"]
+__all__ = ["cluster", "homes", "real", "tokens"]
 
 SCENARIO = b"""
 apiVersion: irkit.dev/v1alpha1

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -73,10 +75,13 @@ def tokens(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         }
 
 
-@pytest.fixture
-def real(cluster: Cluster, tokens: dict[str, str]) -> Iterator[World]:
-    """A namespace with the pods that the contract speaks of, all ready."""
-    with cluster.namespace("contract") as name, urllib3.PoolManager(ssl_context=cluster.api.trust) as http:
+@pytest.fixture(scope="session")
+def homes(cluster: Cluster) -> Iterator[Callable[[], str]]:
+    """Gives a namespace with the pods that the contract speaks of, all ready. The next one is made meanwhile."""
+    made = ExitStack()
+
+    def prepare() -> str:
+        name = made.enter_context(cluster.namespace("contract"))
         cluster.apply(GUARD, *map(pod, PODS), namespace=name)
         cluster.ready(name, len(PODS))
 
@@ -84,6 +89,23 @@ def real(cluster: Cluster, tokens: dict[str, str]) -> Iterator[World]:
             return bool(cluster.get("PodDisruptionBudget", "guard", name)["status"].get("currentHealthy") == 1)
 
         cluster.until("the budget to see its pod", guarded)
+        return name
+
+    with made, ThreadPoolExecutor(1) as maker:
+        ahead = [maker.submit(prepare)]
+
+        def take() -> str:
+            ahead.append(maker.submit(prepare))
+            return ahead.pop(0).result()
+
+        yield take
+
+
+@pytest.fixture
+def real(cluster: Cluster, tokens: dict[str, str], homes: Callable[[], str]) -> Iterator[World]:
+    """A namespace with the pods that the contract speaks of, all ready."""
+    name = homes()
+    with urllib3.PoolManager(ssl_context=cluster.api.trust) as http:
 
         def expire_pages() -> None:
             if cluster.layout is None:
@@ -91,6 +113,7 @@ def real(cluster: Cluster, tokens: dict[str, str]) -> Iterator[World]:
             cluster.expire_pages()
 
         yield World(cluster.api.server, tokens, http, expire_pages, namespace=name)
+        cluster.delete("Namespace", name, wait=False)
         for node in cluster.list_of("Node"):
             if node["spec"].get("unschedulable"):
                 cluster.patch("Node", node["metadata"]["name"], {"spec": {"unschedulable": None}})
