@@ -50,13 +50,9 @@ def test_both_nodes_are_ready_and_have_the_pod_ranges_that_their_pods_get(harnes
     assert (address(victim).rpartition(".")[0], address(peer).rpartition(".")[0]) == ("10.244.0", "10.244.1")
 
 
-@pytest.mark.parametrize(
-    ("established", "refuse", "apart"),
-    [
-        ("keep", "reject", False), ("keep", "reject", True), ("keep", "drop", True), ("cut", "reject", True),
-        ("cut", "drop", True),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize("apart", [True, False], ids=["two-nodes", "one-node"])
+@pytest.mark.parametrize("refuse", ["reject", "drop"])
+@pytest.mark.parametrize("established", ["keep", "cut"])
 def test_a_policy_that_denies_all_is_enforced_as_the_mode_says(
     harness: Cluster,
     namespace: str,
