@@ -47,15 +47,20 @@ def test_it_says_who_asks_what_is_missing_and_writes_nothing(stage: Stage, tmp_p
     assert not (tmp_path / "state").exists()
 
 
-def test_each_playbook_that_may_not_run_names_what_it_lacks(stage: Stage, tmp_path: Path) -> None:
-    """Somebody who may only look."""
+def looking(stage: Stage, folder: Path) -> Settings:
+    """The settings of somebody who may only look."""
     kubeconfig = json.loads(stage.lab.kubeconfig.read_text())
     kubeconfig["users"][0]["user"]["token"] = stage.control.tokens()["viewer"]
-    (tmp_path / "kube").write_text(json.dumps(kubeconfig))
-    (tmp_path / "irkit.yaml").write_text(
+    (folder / "kube").write_text(json.dumps(kubeconfig))
+    (folder / "irkit.yaml").write_text(
         f"clusters: [{{id: '{stage.lab.cluster}', kubeconfig: kube, context: {stage.lab.context}}}]\nstate: state\n"
     )
-    own = load_settings(Flags(), {"HOME": "/nonexistent"}, tmp_path)
+    return load_settings(Flags(), {"HOME": "/nonexistent"}, folder)
+
+
+def test_each_playbook_that_may_not_run_names_what_it_lacks(stage: Stage, tmp_path: Path) -> None:
+    """Somebody who may only look."""
+    own = looking(stage, tmp_path)
 
     found = examine(build_app(own), own, ClusterRef(id=stage.lab.cluster), "shop")
 
@@ -91,13 +96,7 @@ def test_a_cluster_that_is_out_of_reach_is_a_finding_and_the_rest_is_still_said(
 
 def test_what_is_missing_is_granted_to_who_asked(stage: Stage, tmp_path: Path) -> None:
     """A hint that grants to somebody else changes nothing."""
-    kubeconfig = json.loads(stage.lab.kubeconfig.read_text())
-    kubeconfig["users"][0]["user"]["token"] = stage.control.tokens()["viewer"]
-    (tmp_path / "kube").write_text(json.dumps(kubeconfig))
-    (tmp_path / "irkit.yaml").write_text(
-        f"clusters: [{{id: '{stage.lab.cluster}', kubeconfig: kube, context: {stage.lab.context}}}]\nstate: state\n"
-    )
-    own = load_settings(Flags(), {"HOME": "/nonexistent"}, tmp_path)
+    own = looking(stage, tmp_path)
 
     found = examine(build_app(own), own, ClusterRef(id=stage.lab.cluster), "shop")
 
