@@ -132,9 +132,7 @@ class Real(Overseer):
                 "body": None,
             }
             for one in self.cluster.audit(self._since)
-            if f"({CASE})" in one.get("userAgent", "")
-            and "objectRef" in one
-            and not (one["verb"] in {"create", "delete"} and one["objectRef"].get("name", "").startswith(TOOL_PODS))
+            if f"({CASE})" in one.get("userAgent", "") and "objectRef" in one and not is_tool_pod(one)
         ]
 
     def unserved(self) -> list[str]:
@@ -147,6 +145,16 @@ def real(harness: Cluster) -> Iterator[Real]:
         harness.apply(*SHOP, namespace=name)
         harness.ready(name, 2, app="web")
         yield Real(harness, name)
+
+
+def is_tool_pod(entry: Json) -> bool:
+    """Whether a tool pod of this case was made or taken away."""
+    made = entry["objectRef"]
+    return (
+        entry["verb"] in {"create", "delete"}
+        and made["resource"] == "pods"
+        and made.get("name", "").startswith(TOOL_PODS)
+    )
 
 
 def scene_of(real: Real, folder: Path, playbook: bytes, **inputs: Any) -> Scene:

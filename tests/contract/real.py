@@ -75,9 +75,12 @@ def tokens(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def homes(cluster: Cluster) -> Iterator[Callable[[], str]]:
-    """Gives a namespace with the pods that the contract speaks of, all ready. The next one is made meanwhile."""
+    """Gives a namespace with the pods that the contract speaks of, all ready. The next one is made meanwhile.
+
+    None outlives this folder's tests: its pods and its budget would be in the way of tests that empty a node.
+    """
     made = ExitStack()
 
     def prepare() -> str:
