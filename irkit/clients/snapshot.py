@@ -106,6 +106,17 @@ def _named(whole: Listing) -> dict[str, Doc]:
 
 
 def _some(whole: Listing, labels: Mapping[str, str]) -> Listing:
+    by_label = whole.derive(_by_label)
+    fewest = min((by_label.get(one, []) for one in labels.items()), key=len)
     wanted = labels.items()
-    items = tuple(item for item in whole.items if wanted <= item.labels("metadata", "labels").items())
+    items = tuple(item for item in fewest if wanted <= item.labels("metadata", "labels").items())
     return Listing(items, whole.version, whole.as_of)
+
+
+def _by_label(whole: Listing) -> dict[tuple[str, str], list[Doc]]:
+    """In the list's order. 500 steps that each ask for what they made do not each read all of it."""
+    found: dict[tuple[str, str], list[Doc]] = {}
+    for item in whole.items:
+        for one in item.labels("metadata", "labels").items():
+            found.setdefault(one, []).append(item)
+    return found

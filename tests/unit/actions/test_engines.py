@@ -9,7 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from irkit.actions.kube.engines import DENIALS, custom_resources, denials_of, detect, identifier, look_for, sharing
+from irkit.actions.kube.engines import (
+    DENIALS,
+    Sharers,
+    custom_resources,
+    denials_of,
+    detect,
+    identifier,
+    look_for,
+    sharing,
+)
 from irkit.actions.kube.netpol import Pod, Policy
 from irkit.errors import CredentialsExpired, Denied, ServerFault, Throttled, Unreachable
 from irkit.model.doc import Doc
@@ -212,7 +221,8 @@ def test_what_shares_a_pods_state_is_what_the_agents_bookkeeping_maps_to_it(pods
         later.process(name, selected, "n-1", remote=True)
     key = Agent.key("web-abc-x", "shop")
 
-    found = sharing(as_pod(target), [as_pod(one) for one in (*pods, target)], [allow(app) for app in policies.values()])
+    there = Sharers(as_pod(one) for one in (*pods, target))
+    found = sharing(as_pod(target), there, [allow(app) for app in policies.values()])
 
     def names(openings: Any) -> set[str]:
         return {one.policy.partition(" ")[0] for one in openings}
@@ -234,7 +244,7 @@ def test_the_identifier_is_the_name_less_its_last_segment(name: str, prefix: str
 def test_a_policy_that_selects_the_target_too_is_its_own_opening_and_not_the_siblings() -> None:
     pods = [Pod(namespace="shop", name=f"web-{end}", node="n-1", labels=(("app", "web"),)) for end in "ab"]
 
-    found = sharing(pods[0], pods, [allow("web")])
+    found = sharing(pods[0], Sharers(pods), [allow("web")])
 
     assert (found.near, found.open_near) == (("web-b",), ())
 
@@ -243,7 +253,7 @@ def test_an_opening_through_a_sibling_names_it() -> None:
     target = Pod(namespace="shop", name="web-a", node="n-1")
     sibling = Pod(namespace="shop", name="web-b", node="n-1", labels=(("app", "web"),))
 
-    (found,) = sharing(target, [sibling], [allow("web")]).open_near
+    (found,) = sharing(target, Sharers([sibling]), [allow("web")]).open_near
 
     assert str(found) == "allow-web (by pod web-b): ingress from anywhere on any port"
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from irkit.actions.kube.netpol import Address, Pod, Policy, Selector, in_words, openings, permits
+from irkit.actions.kube.netpol import Address, Crowd, Pod, Policy, Selector, in_words, openings, permits
 from irkit.errors import Malformed
 from irkit.model.doc import Doc
 
@@ -246,7 +246,7 @@ def test_a_pod_without_openings_under_a_deny_all_reaches_nobody_and_one_with_a_c
     target, ends = end(subject), [end(one) for one in (*others, outside)]
     assert isinstance(target, Pod)
 
-    found = openings(target, known, [one for one in ends if isinstance(one, Pod)], spaces)
+    found = openings(target, known, [Crowd(one for one in ends if isinstance(one, Pod))], spaces)
 
     for side in ("ingress", "egress"):
         if not [one for one in found if one.direction == side]:
@@ -391,7 +391,7 @@ PODS_NOW = (TARGET, FRONT, Pod(namespace="cart", name="c", labels=(("app", "fron
 def test_an_opening_in_words(spec: Raw, words: str) -> None:
     spaces = {"shop": {"y": ""}, "cart": {"y": ""}}
 
-    found = openings(TARGET, [policy("allow-web", {"podSelector": {}, **spec})], PODS_NOW, spaces)
+    found = openings(TARGET, [policy("allow-web", {"podSelector": {}, **spec})], [Crowd(PODS_NOW)], spaces)
 
     assert in_words(found) == (words,)
 

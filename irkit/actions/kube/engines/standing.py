@@ -19,6 +19,7 @@ from irkit.actions.kube.engines.detect import NOT_SEEN
 from irkit.actions.kube.lives import lives
 from irkit.actions.kube.objects import NAME_LIMIT, UID_LIMIT, access, living, uid_of
 from irkit.errors import NotFound, Unsupported
+from irkit.model.doc import Doc
 from irkit.model.effects import Resource
 from irkit.model.kube import CASE_LABEL, CILIUM_CLUSTER_POLICIES, CLUSTER_NETWORK_POLICIES, PODS
 from irkit.model.ports import KubeReader, Listing
@@ -62,12 +63,18 @@ def _living(listing: Listing) -> str:
 def _agent(kube: KubeReader, node: str) -> str:
     """The agent's pod, and how often each of its containers was started."""
     try:
-        agents = kube.list(PODS, _SYSTEM, _AGENT).items
-        here = [one for one in agents if one.text("spec", "nodeName", default="", limit=NAME_LIMIT) == node]
+        here = kube.list(PODS, _SYSTEM, _AGENT).derive(_by_node).get(node, [])
         found = sorted([uid_of(one), [[each.name, each.restarts] for each in lives(one)]] for one in here)
     except NOT_SEEN:
         return f"agent {_UNSEEN}"
     return f"agent {_hash(found)}" if found else ""
+
+
+def _by_node(listing: Listing) -> dict[str, list[Doc]]:
+    found: dict[str, list[Doc]] = {}
+    for one in listing.items:
+        found.setdefault(one.text("spec", "nodeName", default="", limit=NAME_LIMIT), []).append(one)
+    return found
 
 
 def _kind(kube: KubeReader, kind: Resource, namespace: str) -> str | None:

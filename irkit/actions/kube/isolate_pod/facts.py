@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from irkit.actions.kube.companions import companions
 from irkit.actions.kube.endings import Ending, ending, warnings
 from irkit.actions.kube.engines import DenialSeen, EngineSeen, Sharing, denials_of, detect, look_for, sharing, standing
 from irkit.actions.kube.engines.denials import Family
 from irkit.actions.kube.fields import Fields, label, read_fields
-from irkit.actions.kube.isolate_pod.lists import marked_pods, policies, readable, selecting
+from irkit.actions.kube.isolate_pod.lists import crowd, policies, selecting, sharers
 from irkit.actions.kube.isolate_pod.peers import peers
 from irkit.actions.kube.isolate_pod.policy import policy_name
 from irkit.actions.kube.isolate_pod.probed import ProbeSeen, probed
@@ -86,9 +86,6 @@ def observe(pod: PodRef, mark: Mark, reader: Reader, choice: Choice) -> Facts:
     after = {**labels, CASE_LABEL: mark.case}
     known = listing.derive(policies)
     about = [one for one in known if one.name == policy_name(mark) or one.selector.matches(after)]
-    marked = kube.list(PODS, pod.namespace, {CASE_LABEL: mark.case}).derive(marked_pods, pod.cluster)
-    at = bisect_left(marked, itself := (pod.name, pod.key))  # 500 pods are not compared with 500
-    others = marked[:at] + marked[at + 1 :] if marked[at : at + 1] == (itself,) else marked
     services = [
         name
         for name, selector in (kube.list(SERVICES, pod.namespace).derive(selecting) if doc is not None else ())
@@ -103,7 +100,7 @@ def observe(pod: PodRef, mark: Mark, reader: Reader, choice: Choice) -> Facts:
         fargate=FARGATE_LABEL in labels,
         families=() if doc is None else families(addresses(doc)),
         policies=tuple(sorted(about, key=lambda one: one.name)),
-        others=others,
+        others=companions(kube, pod, mark.case),
         services=tuple(services),
         openings=found,
         engine=engine,
@@ -137,10 +134,11 @@ def _open(
     if doc is None or not (shares or opens):
         return (), Sharing()
     target = replace(Pod.read(doc), labels=tuple(sorted(after.items())))
-    pods = kube.list(PODS, target.namespace).derive(readable)
+    pods = kube.list(PODS, target.namespace)
+    near = pods.derive(crowd)
     more, namespaces = peers(kube, target, known)
-    found = openings(target, known, (*pods, *more), namespaces)
-    return found, sharing(target, pods, known) if shares else Sharing()
+    found = openings(target, known, (near, *more), namespaces)
+    return found, sharing(target, pods.derive(sharers), known, (near,)) if shares else Sharing()
 
 
 def _families(choice: Choice, engine: EngineSeen, *, is_open: bool) -> tuple[Family, ...]:

@@ -4,23 +4,16 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from irkit.actions.kube.netpol import Pod, Policy, Selector
+from irkit.actions.kube.engines import Sharers
+from irkit.actions.kube.netpol import Crowd, Pod, Policy, Selector
 from irkit.actions.kube.objects import living, name_of
-from irkit.actions.kube.owners import pod_ref
 from irkit.errors import Malformed
 from irkit.model.ports import Listing
-from irkit.model.refs import ClusterRef
 
 
 def policies(listing: Listing) -> tuple[Policy, ...]:
     """All of them, read."""
     return tuple(map(Policy.read, listing.items))
-
-
-def marked_pods(listing: Listing, cluster: ClusterRef) -> tuple[tuple[str, str], ...]:
-    """The living pods of the list, by name and key."""
-    found = (pod_ref(cluster, doc) for doc in listing.items if living(doc))
-    return tuple(sorted((pod.name, pod.key) for pod in found))
 
 
 def selecting(listing: Listing) -> tuple[tuple[str, Selector], ...]:
@@ -29,7 +22,17 @@ def selecting(listing: Listing) -> tuple[tuple[str, Selector], ...]:
     return tuple((name, Selector.equals(wanted)) for name, wanted in sorted(found) if wanted)
 
 
-def readable(listing: Listing) -> tuple[Pod, ...]:
+def crowd(listing: Listing) -> Crowd:
+    """The living pods, to count peers among."""
+    return Crowd(listing.derive(_readable))
+
+
+def sharers(listing: Listing) -> Sharers:
+    """The living pods by whom they share VPC CNI's state with."""
+    return Sharers(listing.derive(_readable))
+
+
+def _readable(listing: Listing) -> tuple[Pod, ...]:
     """Bystanders that cannot be read are left out: they must not hold up the containment."""
     found: list[Pod] = []
     for doc in listing.items:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from irkit.actions.kube.isolate_pod.lists import readable
-from irkit.actions.kube.netpol import Pod, Policy, Selector
+from irkit.actions.kube.isolate_pod.lists import crowd
+from irkit.actions.kube.netpol import Crowd, Pod, Policy, Selector
 from irkit.actions.kube.netpol.evaluate import NAME_OF_NAMESPACE, Namespaces, selects
 from irkit.actions.kube.objects import access, name_of
 from irkit.errors import BadResponse, Denied, Malformed, ServerFault
@@ -22,8 +22,8 @@ _MOST = 3
 _NOT_SEEN = (Denied, Malformed, ServerFault, BadResponse)
 
 
-def peers(kube: KubeReader, target: Pod, policies: Sequence[Policy]) -> tuple[tuple[Pod, ...], Namespaces | None]:
-    """The living pods of other namespaces that rules at the target are about, and the labels of all namespaces.
+def peers(kube: KubeReader, target: Pod, policies: Sequence[Policy]) -> tuple[tuple[Crowd, ...], Namespaces | None]:
+    """The living pods of each other namespace that rules at the target are about, and the labels of all namespaces.
 
     The second is None where they were not counted. Raises CredentialsExpired, Unreachable or Throttled.
     """
@@ -38,7 +38,7 @@ def peers(kube: KubeReader, target: Pod, policies: Sequence[Policy]) -> tuple[tu
         ]  # fmt: skip
         if len(names) > _MOST:
             return (), None
-        return tuple(pod for name in sorted(names) for pod in kube.list(PODS, name).derive(readable)), labels
+        return tuple(kube.list(PODS, name).derive(crowd) for name in sorted(names)), labels
     except _NOT_SEEN:
         return (), None
 

@@ -8,11 +8,11 @@ Sources: Kubernetes API reference (networking.k8s.io/v1) and the documentation's
 """
 
 from irkit.actions.kube.netpol.evaluate import Address, Pod, permits
-from irkit.actions.kube.netpol.openings import Opening, in_words, openings, plain
+from irkit.actions.kube.netpol.openings import Crowd, Opening, in_words, openings, plain
 from irkit.actions.kube.netpol.policies import Block, Peer, Policy, Ports, Rule
 from irkit.actions.kube.netpol.selectors import Requirement, Selector
 
 __all__ = [
-    "Address", "Block", "Opening", "Peer", "Pod", "Policy", "Ports", "Requirement", "Rule", "Selector", "in_words",
-    "openings", "permits", "plain",
+    "Address", "Block", "Crowd", "Opening", "Peer", "Pod", "Policy", "Ports", "Requirement", "Rule", "Selector",
+    "in_words", "openings", "permits", "plain",
 ]  # fmt: skip

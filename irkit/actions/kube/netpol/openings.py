@@ -43,12 +43,33 @@ class Opening:
         return f"{self.policy}: {self.direction} {side} {self.peers} on {self.ports}{now}"
 
 
+class Crowd:
+    """Living pods, among which a rule's peers are counted: once a rule, however many targets it is asked for."""
+
+    def __init__(self, pods: Iterable[Pod]) -> None:
+        self._pods = tuple(pods)
+        self._spaces = tuple(sorted({one.namespace for one in self._pods}))
+        self._passing: dict[object, frozenset[tuple[str, str]]] = {}
+
+    def passing(self, rule: Rule, policy: Policy, namespaces: Namespaces) -> frozenset[tuple[str, str]]:
+        """Whom the rule lets through today, by namespace and name. `namespaces` gives the labels of each."""
+        labels = tuple(tuple(sorted(namespaces.get(one, {}).items())) for one in self._spaces)
+        key = rule, policy.namespace, labels
+        if key not in self._passing:
+            self._passing[key] = frozenset(
+                (one.namespace, one.name)
+                for one in self._pods
+                if not rule.peers or any(matches(peer, policy, one, namespaces) for peer in rule.peers)
+            )
+        return self._passing[key]
+
+
 def openings(
-    pod: Pod, policies: Iterable[Policy], pods: Sequence[Pod] | None = None, namespaces: Namespaces | None = None
+    pod: Pod, policies: Iterable[Policy], crowds: Sequence[Crowd] = (), namespaces: Namespaces | None = None
 ) -> tuple[Opening, ...]:
     """What policies let through to or from a pod, sorted. A rule that matches nobody today is one all the same.
 
-    Peers are counted among `pods` (living ones) where those are given; without the namespaces' labels only those of
+    Peers are counted among the pods of `crowds` where those are given; without the namespaces' labels only those of
     rules about the policy's own namespace.
     """
     found: list[Opening] = []
@@ -63,7 +84,7 @@ def openings(
                         peers=_some([_peer(one, policy) for one in rule.peers], _PEERS_SHOWN) or "anywhere",
                         ports=_some([_ports(one) for one in rule.ports], _PEERS_SHOWN) or "any port",
                         outside=whole or any(_outside(one) for one in rule.peers),
-                        pods=_count(rule, policy, pod, pods, namespaces),
+                        pods=_count(rule, policy, pod, crowds, namespaces),
                     )
                 )
     return tuple(dict.fromkeys(found))
@@ -84,16 +105,14 @@ def _outside(peer: Peer) -> bool:
     return peer.block is not None or (peer.pods is None and peer.namespaces is None)
 
 
-def _count(
-    rule: Rule, policy: Policy, pod: Pod, pods: Sequence[Pod] | None, namespaces: Namespaces | None
-) -> int | None:
-    if pods is None or (namespaces is None and any(one.namespaces is not None for one in rule.peers)):
+def _count(rule: Rule, policy: Policy, pod: Pod, crowds: Sequence[Crowd], namespaces: Namespaces | None) -> int | None:
+    if not crowds or (namespaces is None and any(one.namespaces is not None for one in rule.peers)):
         return None
-    return sum(
-        (not rule.peers or any(matches(peer, policy, other, namespaces or {}) for peer in rule.peers))
-        for other in pods
-        if (other.namespace, other.name) != (pod.namespace, pod.name)
-    )
+    itself, count = (pod.namespace, pod.name), 0
+    for crowd in crowds:
+        passing = crowd.passing(rule, policy, namespaces or {})
+        count += len(passing) - (itself in passing)
+    return count
 
 
 def _peer(peer: Peer, policy: Policy) -> str:

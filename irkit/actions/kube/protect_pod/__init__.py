@@ -107,7 +107,7 @@ class ProtectPod(About[Params], Defaults):
         """Put the annotations back, and take the policy away with the last pod of the case that it protects."""
         pod, calls = p.pod, tuple[KubeCall, ...]()
         pairs = tuple(zip(objects(pod, p.may_delete, mark), (facts.policy, facts.binding), strict=True))
-        stay = [key for key in facts.others if key in mine.others]
+        stay = [key for _, key in facts.others if key in mine.others]
         if not stay:
             taken_away = take_away(pairs[::-1])
             if isinstance(taken_away, Refuse):

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from irkit.actions.kube.alter import annotation, read_exact
+from irkit.actions.kube.companions import companions
 from irkit.actions.kube.endings import Ending, ending
 from irkit.actions.kube.fields import Field, Fields, label
 from irkit.actions.kube.lives import Life, lives
 from irkit.actions.kube.made import ABSENT, Found, read_own
-from irkit.actions.kube.objects import MIRROR_ANNOTATION, find, living
-from irkit.actions.kube.owners import controller, pod_ref
+from irkit.actions.kube.objects import MIRROR_ANNOTATION, find
+from irkit.actions.kube.owners import controller
 from irkit.actions.kube.protect_pod.policy import objects
 from irkit.actions.kube.ranking import COST, MOST_COSTLY
 from irkit.errors import Unsupported
@@ -29,7 +30,7 @@ _NOT_STOPPED = "a kubelet under pressure, a failing liveness probe and the end o
 class Facts:
     """`served` is whether the API server has admission policies; `warnings` what its type check found in irkit's.
 
-    `others` are the keys of the namespace's other living pods with the case's label, sorted. `deleting` is when its
+    `others` are the namespace's other living pods with the case's label, by name and key. `deleting` is when its
     deletion was asked for. `lives` are its containers; `ending` is set where it is to end.
     """
 
@@ -41,7 +42,7 @@ class Facts:
     policy: Found = ABSENT
     binding: Found = ABSENT
     warnings: int = 0
-    others: tuple[str, ...] = ()
+    others: tuple[tuple[str, str], ...] = ()
     lives: tuple[Life, ...] = ()
     ending: Ending | None = None
 
@@ -70,7 +71,6 @@ def observe(pod: PodRef, users: Sequence[str], mark: Mark, reader: Reader) -> Fa
     except Unsupported:
         policy = binding = None
         served = False
-    marked = kube.list(PODS, pod.namespace, {CASE_LABEL: mark.case}).items
     owner = controller(doc) if doc is not None else None
     return Facts(
         fields=Fields(presence) if doc is None else read_exact(doc, wanted(mark), mark.case),
@@ -81,9 +81,7 @@ def observe(pod: PodRef, users: Sequence[str], mark: Mark, reader: Reader) -> Fa
         policy=read_own(policy, own[0], mark),
         binding=read_own(binding, own[1], mark),
         warnings=0 if policy is None else len(policy.items("status", "typeChecking", "expressionWarnings")),
-        others=tuple(
-            sorted(ref.key for ref in (pod_ref(pod.cluster, one) for one in marked if living(one)) if ref != pod)
-        ),
+        others=companions(kube, pod, mark.case),
         lives=() if doc is None else lives(doc),
         ending=None if doc is None else ending(doc),
     )
