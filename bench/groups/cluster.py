@@ -5,6 +5,7 @@ Needs the cluster of `make cluster-up`; without it nothing is measured, and that
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import statistics
@@ -22,6 +23,7 @@ from irkit.app import clock
 from irkit.app.check import check
 from irkit.app.preview import preview
 from irkit.app.runs import App, Ask, Parts
+from irkit.cli import COLLECT_AFTER
 from irkit.clients.kube import connect
 from irkit.engine.guard import Limits
 from irkit.engine.perform import Closed
@@ -63,6 +65,7 @@ def measure(folder: Path) -> list[Row]:
     except NoCluster as missing:
         sys.stdout.write(f"cluster: not measured: {missing}\n\n")
         return []
+    gc.set_threshold(COLLECT_AFTER)  # as the console script does: a fleet is measured in this process
     try:
         return [_command(cluster, folder), *_fleet(cluster, folder), _plan(cluster, folder)]
     finally:
