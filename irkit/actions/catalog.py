@@ -1,4 +1,7 @@
-"""The actions that this irkit has: a value, made by walking the packages. There is no global registry."""
+"""The actions that this irkit has: a value, made by walking the packages. There is no global registry.
+
+A playbook uses some of them: one is imported when it is asked for, and all of them by whoever looks at all.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,31 @@ from irkit.errors import UsageError
 AnyAction = Action[Any, Any]
 
 
+class _Folders(Mapping[str, AnyAction]):
+    """The built-in actions by id, in that order: `kube.isolate_pod` is `ACTION` of the folder `kube/isolate_pod`."""
+
+    def __init__(self) -> None:
+        found = (
+            module.name
+            for package in (evidence, kube)
+            for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}.")
+            if module.ispkg
+        )
+        self._packages = {name.removeprefix("irkit.actions."): name for name in sorted(found)}
+
+    def __getitem__(self, action_id: str) -> AnyAction:
+        action: AnyAction | None = getattr(importlib.import_module(self._packages[action_id]), "ACTION", None)
+        if action is None:  # shared code
+            raise KeyError(action_id)
+        return action
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in self._packages if name in self)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
 @dataclass(frozen=True, slots=True)
 class Catalog:
     """Actions by id, in the order of their ids."""
@@ -26,13 +54,7 @@ class Catalog:
     @classmethod
     def builtin(cls) -> Catalog:
         """Every action folder below `kube` and `evidence`: a package with `ACTION`. Others are shared code."""
-        modules = (
-            importlib.import_module(module.name)
-            for package in (kube, evidence)
-            for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}.")
-            if module.ispkg
-        )
-        return cls.of(*(module.ACTION for module in modules if hasattr(module, "ACTION")))
+        return cls(_Folders())
 
     @classmethod
     def of(cls, *actions: AnyAction) -> Catalog:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,26 @@ def test_the_built_in_actions_are_those_of_the_folders() -> None:
 def test_two_catalogs_share_nothing_that_can_be_changed() -> None:
     with pytest.raises(TypeError):
         Catalog.builtin().actions["x"] = None  # type: ignore[index]  # that it cannot be done is the point
+
+
+def test_an_action_is_imported_when_it_is_asked_for() -> None:
+    code = (
+        "import sys; from irkit.actions.catalog import Catalog; catalog = Catalog.builtin();"
+        "print(catalog.get('kube.label_node').spec.id, catalog.get('kube.nothing'),"
+        "*(name in sys.modules for name in ('irkit.actions.kube.label_node', 'irkit.actions.kube.drain_node')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+
+    assert done.stdout.split() == ["kube.label_node", "None", "True", "False"]
+
+
+def test_a_folder_is_named_as_its_action_and_shared_code_is_none() -> None:
+    catalog = Catalog.builtin()
+
+    assert [action.spec.id for action in catalog] == list(catalog.actions)
+    assert len(catalog) == len(list(catalog))
+    assert catalog.get("kube.netpol") is None
+    assert "kube.netpol" not in catalog.actions
 
 
 def test_an_action_is_found_by_its_id() -> None:
