@@ -14,13 +14,15 @@ import sys
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import irkit
 from irkit.errors import ConfigError, IrkitError, Refused
 from irkit.lab.behaviour import TOOLS
-from irkit.lab.remote import LabControl
-from irkit.lab.seed import Seed
+
+if TYPE_CHECKING:
+    from irkit.lab.remote import LabControl
+    from irkit.lab.seed import Seed
 
 CONTEXT: Final = "irkit-lab"
 FIRST_LINE: Final = "# LAB"
@@ -70,6 +72,8 @@ class LabInfo:
 
     def control(self) -> LabControl:
         """The control plane; close it."""
+        from irkit.lab.remote import LabControl  # noqa: PLC0415 -- all of the lab: most commands only ask if it lives
+
         return LabControl(self.control_url, self.control_token)
 
 

@@ -35,6 +35,17 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
+def test_to_ask_whether_a_lab_lives_imports_none_of_it() -> None:
+    """Every command in a lab asks: the simulated cluster itself would be a tenth of a plan's time."""
+    code = (
+        "import sys; from pathlib import Path; from irkit.lab import process; print(process.status(Path('nowhere')),"
+        "*(name in sys.modules for name in ('irkit.lab.api', 'irkit.lab.network', 'irkit.lab.world')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+
+    assert done.stdout.split() == ["None", "False", "False", "False"]
+
+
 def test_a_lab_is_found_and_ended_through_its_folder(running: LabInfo) -> None:
     folder = Path(running.folder)
     assert process.status(folder) == running
