@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from irkit.actions.kube.scope_image.names import normal
 from irkit.actions.kube.seen import pods
 from irkit.errors import Refused, UsageError
 from irkit.model.effects import Resource
@@ -65,6 +64,8 @@ def _where(target: TargetRef, resource: Resource) -> str:
 
 def _by_tag(reader: KubeReader, image: ImageRef) -> ImageRef:
     """The image with the one digest that its name leads to here, as runtimes report it. Raises Refused."""
+    from irkit.actions.kube.scope_image.names import normal  # noqa: PLC0415 -- a whole action, for images alone
+
     wanted = normal(image.name)
     seen, _ = pods(reader, image.cluster)
     digests = {
