@@ -75,6 +75,27 @@ def test_the_module_runs_and_hands_on_the_exit_status(tmp_path: Path) -> None:
     assert done.stderr.startswith("irkit: 'IR-nope' is not a case id\n       ")
 
 
+@pytest.mark.timeout(60)
+def test_the_console_script_spends_no_time_on_cycles_and_plugins(tmp_path: Path) -> None:
+    """What is imported is not searched again and again, nor at the end; a plugin in the environment hooks no model."""
+    plugin = tmp_path / "plugin"
+    (plugin / "hook-1.dist-info").mkdir(parents=True)
+    (plugin / "hook-1.dist-info" / "METADATA").write_text("Name: hook\nVersion: 1\n", encoding="utf-8")
+    (plugin / "hook-1.dist-info" / "entry_points.txt").write_text("[pydantic]\nhook = hook:it\n", encoding="utf-8")
+    (plugin / "hook.py").write_text("raise SystemExit('a plugin was loaded')\n", encoding="utf-8")
+    code = (
+        "import atexit, gc, sys; from irkit.cli import COLLECT_AFTER, main;"
+        "atexit.register(lambda: print(gc.get_threshold()[0] == COLLECT_AFTER, gc.get_freeze_count() > 1000));"
+        "sys.argv = ['irkit', 'playbook', 'lint', 'compromised-pod']; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True,
+        env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{plugin}"},
+    )  # fmt: skip
+    assert done.stdout.splitlines()[-1] == "True True"
+    assert done.stderr == ""
+
+
 @pytest.mark.parametrize(
     ("typed", "meant"),
     [
