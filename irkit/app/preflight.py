@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from irkit.actions.catalog import Catalog
 from irkit.app.asks import Ask, under_way
 from irkit.app.cases import Cases
-from irkit.engine.preflight import Preflight, grants, needs, review
+from irkit.engine.preflight import WAVE, Preflight, grants, needs, review
 from irkit.errors import Denied
 from irkit.model.base import Json
 from irkit.model.playbooks import Playbook
@@ -21,14 +21,15 @@ def namespace_of(target: TargetRef) -> str:
     return target.name if isinstance(target, NamespaceRef) else str(getattr(target, "namespace", ""))
 
 
-def permissions(
-    kube: Kube, playbook: Playbook, catalog: Catalog, target: TargetRef, inputs: Mapping[str, Json] | None = None
-) -> Preflight:
+def permissions(  # noqa: PLR0913 -- what is asked about, and how it is asked
+    kube: Kube, playbook: Playbook, catalog: Catalog, target: TargetRef, inputs: Mapping[str, Json] | None = None,
+    *, wave: int = WAVE,
+) -> Preflight:  # fmt: skip
     """What the API would not allow of all that the playbook and its undo need.
 
     It is asked for in the target's namespace, and in that of tool pods where these inputs name another.
     """
-    return review(kube.reader, needs(grants([playbook], catalog, inputs), namespace_of(target)))
+    return review(kube.reader, needs(grants([playbook], catalog, inputs), namespace_of(target)), wave)
 
 
 def joins(cases: Cases, ask: Ask, playbook: Playbook, inputs: dict[str, Json]) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -31,6 +32,9 @@ from irkit.playbook.conditions import holds
 
 PLACEHOLDER = "IR-00000000-plan"
 """Stands in marks and object names for the id of a case that does not exist yet."""
+BESIDE = 8
+"""Reviews of permissions at a time, beside the looks: those are one after the other, and take longer. More would only
+be more connections, and looks that wait behind them where the configuration lets a cluster be asked little."""
 Kind = Literal["change", "settled", "wait", "refused", "blocked", "later"]
 
 
@@ -156,6 +160,21 @@ def preview(app: App, ask: Ask) -> Preview:
     )  # fmt: skip
     fleet = any(step.for_each is not None for step in playbook.steps)
     reader = PreviewReader(app, case, app.limits.max_targets if fleet else 1)
+    kube = app.kube(ask.target.cluster)
+    with ThreadPoolExecutor(1, thread_name_prefix="irkit-preflight") as pool:  # neither waits for the other
+        asked = pool.submit(permissions, kube, playbook, app.parts.catalog, ask.target, inputs, wave=BESIDE)
+        steps = _steps(app, playbook, state, run, reader)
+        seen = standing(reader.kube(ask.target.cluster), ask.target)
+        allowed = asked.result()
+    templates: list[Json] = [_promise(effect) for step in steps for effect in step.effects]
+    whole = digest({"playbook": hashlib.sha256(ask.playbook).hexdigest(), "inputs": inputs, "calls": templates})
+    return Preview(ask, playbook, case, tuple(steps), allowed.missing, allowed.unchecked, whole, seen)
+
+
+def _steps(
+    app: App, playbook: Playbook, state: CaseState, run: RunState, reader: PreviewReader
+) -> list[PlannedStep]:  # fmt: skip
+    """Every step, in the playbook's order: what is behind one that stops the run is skipped."""
     steps: list[PlannedStep] = []
     stopped: dict[str, str] = {}
     for step in playbook.steps:
@@ -169,11 +188,7 @@ def preview(app: App, ask: Ask) -> Preview:
         refused = any(one.kind == "refused" for one in planned)
         if step.on_failure == "stop" and (before or refused):
             stopped[step.id] = "is refused" if refused else "is skipped"
-    allowed = permissions(app.kube(ask.target.cluster), playbook, app.parts.catalog, ask.target, inputs)
-    templates: list[Json] = [_promise(effect) for step in steps for effect in step.effects]
-    whole = digest({"playbook": hashlib.sha256(ask.playbook).hexdigest(), "inputs": inputs, "calls": templates})
-    seen = standing(reader.kube(ask.target.cluster), ask.target)
-    return Preview(ask, playbook, case, tuple(steps), allowed.missing, allowed.unchecked, whole, seen)
+    return steps
 
 
 def _promise(effect: KubeCall | AwsCall | Store) -> Json:

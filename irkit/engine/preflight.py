@@ -19,7 +19,7 @@ from irkit.model.playbooks import Expr, InputType, Playbook, Step
 from irkit.model.ports import KubeReader
 
 WAVE = 32
-"""Reviews at a time: those of most playbooks are one round trip."""
+"""Reviews at a time where somebody waits for them: those of most playbooks are two or three round trips."""
 _CLUSTER_WIDE = frozenset((one.group, one.plural) for one in (*RESOURCES, *EXTENSIONS) if not one.namespaced)
 _LOOKED_UP: dict[InputType, tuple[str, str]] = {
     "pod": ("", PODS.plural),
@@ -170,10 +170,14 @@ def needs(wanted: Iterable[Grant], namespace: str) -> tuple[Need, ...]:
     return tuple(Need(one, "" if one.everywhere else one.namespace or namespace) for one in wanted)
 
 
-def review(reader: KubeReader, wanted: Iterable[Need]) -> Preflight:
-    """One SelfSubjectAccessReview each, all in one wave. What cannot be asked is said, and stops nothing."""
+def review(reader: KubeReader, wanted: Iterable[Need], wave: int = WAVE) -> Preflight:
+    """One SelfSubjectAccessReview each, so many at a time. What cannot be asked is said, and stops nothing.
+
+    One SelfSubjectRulesReview would not do: authorizers that cannot list their rules, as EKS's own webhook, make it
+    `incomplete`, and a rule that it lists may be denied by an authorizer before (Kubernetes API, authorization/v1).
+    """
     every = list(wanted)
-    with ThreadPoolExecutor(WAVE, thread_name_prefix="irkit-preflight") as pool:
+    with ThreadPoolExecutor(wave, thread_name_prefix="irkit-preflight") as pool:
         try:
             allowed = list(pool.map(lambda one: reader.access(one.grant.access, one.namespace, one.grant.name), every))
         except ClientError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -9,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from irkit.app.preview import Preview, preview
+from irkit.app.preview import BESIDE, Preview, preview
 from irkit.app.runs import App, Ask, Parts
 from irkit.engine.guard import Limits
-from irkit.errors import Denied, UsageError
+from irkit.errors import Denied, Unreachable, UsageError
 from irkit.model.base import Json
 from irkit.model.doc import Doc
 from irkit.model.effects import Access, Resource
@@ -152,6 +153,86 @@ def test_missing_permissions_are_named(tmp_path: Path) -> None:
     found = planned(tmp_path, Memory(denied=("create networkpolicies.networking.k8s.io", "patch nodes")))
     assert {str(one) for one in found.missing} == {"create networkpolicies.networking.k8s.io in shop", "patch nodes"}
     assert "create networkpolicies.networking.k8s.io" in paint(plan_lines(found), colour=False)
+
+
+class Together(Memory):
+    """No look is answered before a permission is asked for, and no permission before a look is on its way."""
+
+    def __init__(self) -> None:
+        super().__init__(denied=("patch nodes",))
+        self.looking = threading.Event()
+        self.asking = threading.Event()
+        self.alone = False
+
+    def get(self, resource: Resource, name: str, namespace: str = "") -> Doc | None:
+        self.looking.set()
+        self.alone |= not self.asking.wait(20)
+        return super().get(resource, name, namespace)
+
+    def access(self, wanted: Access, namespace: str = "", name: str = "") -> bool:
+        self.asking.set()
+        self.alone |= not self.looking.wait(20)
+        return super().access(wanted, namespace, name)
+
+
+def test_permissions_are_asked_beside_the_looks_and_the_plan_is_the_same(tmp_path: Path) -> None:
+    memory, one_by_one = Together(), Memory(denied=("patch nodes",))
+    one_by_one.objects = memory.objects
+    found, alone = planned(tmp_path, memory), planned(tmp_path, one_by_one)
+    assert not memory.alone
+    assert plan_json(found) == plan_json(alone)
+    assert [str(one) for one in found.missing] == ["patch nodes"]
+
+
+class Mute(Memory):
+    """Answers no review."""
+
+    def access(self, wanted: Access, namespace: str = "", name: str = "") -> bool:
+        msg = "no connection"
+        raise Unreachable(msg)
+
+
+def test_permissions_that_cannot_be_asked_change_nothing_of_the_steps(tmp_path: Path) -> None:
+    mute, memory = Mute(), Memory()
+    mute.objects = memory.objects
+    found, whole = planned(tmp_path, mute), planned(tmp_path, memory)
+    assert (found.missing, found.unchecked) == ((), "no connection")
+    assert (found.steps, found.digest, found.standing) == (whole.steps, whole.digest, whole.standing)
+
+
+def test_steps_that_cannot_be_looked_at_hide_no_missing_permission(tmp_path: Path) -> None:
+    found = planned(tmp_path, Memory(denied=("get pods",), blocked=True))
+    assert kinds(found)["scope"] == "blocked"
+    assert [str(one) for one in found.missing] == ["get pods in shop"]
+
+
+class Counted(Memory):
+    """Counts the permissions that are asked for while none of them is answered. The first look gives them time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.guard = threading.Condition()
+        self.asked = 0
+        self.over = threading.Event()
+
+    def get(self, resource: Resource, name: str, namespace: str = "") -> Doc | None:
+        with self.guard:
+            self.guard.wait_for(lambda: self.asked > BESIDE or self.over.is_set(), 0.5)
+            self.over.set()
+        return super().get(resource, name, namespace)
+
+    def access(self, wanted: Access, namespace: str = "", name: str = "") -> bool:
+        with self.guard:
+            self.asked += not self.over.is_set()
+            self.guard.notify()
+        self.over.wait(20)
+        return super().access(wanted, namespace, name)
+
+
+def test_the_looks_have_not_many_permissions_beside_them(tmp_path: Path) -> None:
+    memory = Counted()
+    planned(tmp_path, memory)
+    assert 1 <= memory.asked <= BESIDE
 
 
 def test_a_protected_namespace_is_refused_and_its_dependants_skipped(tmp_path: Path) -> None:

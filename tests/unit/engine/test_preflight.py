@@ -160,6 +160,30 @@ def test_the_reviews_are_one_wave() -> None:
     assert found == Preflight()
 
 
+def test_a_wave_may_be_smaller_and_asks_for_no_less() -> None:
+    """Two at a time: they meet in pairs, and a third never is among them."""
+    here: list[int] = []
+    met: list[int] = []
+    guard = threading.Lock()
+    pair = threading.Barrier(2, timeout=20)
+
+    def meet() -> None:
+        with guard:
+            here.append(1)
+        pair.wait()
+        with guard:
+            met.append(len(here))
+        pair.wait()
+        with guard:
+            here.pop()
+
+    found = review(Api(denied=("get thing5",), meet=meet), wanted(*(f"get thing{number}" for number in range(6))), 2)
+
+    assert [str(one) for one in found.missing] == ["get thing5 in shop"]
+    assert len(met) == 6
+    assert max(met) == 2
+
+
 def test_what_cannot_be_asked_is_said_and_stops_nothing() -> None:
     def dead() -> None:
         msg = "no connection"
