@@ -54,12 +54,16 @@ def checked(ask: Ask, catalog: Catalog) -> tuple[Playbook, dict[str, Json]]:
 
 @dataclass(frozen=True, slots=True)
 class Spanning:
-    """A run as it is to be opened: spread, and with what its clusters said they are. `uid` is the first one's."""
+    """A run as it is to be opened: spread, and with what its clusters said they are.
+
+    `uid` is what the first one is, `kubernetes` the user that it sees.
+    """
 
     ask: Ask
     playbook: Playbook
     inputs: dict[str, Json]
     uid: str
+    kubernetes: str
     beside: dict[str, Reached]
 
     def changed(self, state: CaseState) -> str:
@@ -82,23 +86,24 @@ def look_around(
 
     Raises:
         PlaybookError, UsageError: as `checked`.
-        ClientError: the first cluster's identity cannot be read.
+        ClientError: what the first cluster is, or whom it sees, cannot be read.
         Refused: a cluster would not allow something that must not fail; or two of them are one.
     """
     playbook, inputs = checked(ask, catalog)
     one = load_playbook(ask.playbook, ask.playbook_name, catalog) if ask.beside else playbook  # for each cluster
     check = preflight and not joins(cases, ask, playbook, inputs)
-    pool = ThreadPoolExecutor(2 * len(ask.beside) or 1, thread_name_prefix="irkit-clusters")
+    pool, first = ThreadPoolExecutor(2 * len(ask.beside) + 1, thread_name_prefix="irkit-clusters"), ask.target.cluster
     ends = time.monotonic() + PATIENCE
+    user = pool.submit(lambda: reach(first).whoami())
     who = {it.cluster: pool.submit(_reached, reach, it.cluster) for it in ask.beside}
     may = {it.cluster: pool.submit(_permissions, reach, one, catalog, it, ask) for it in ask.beside if check}
     pool.shutdown(wait=False)
-    uid, found = look_before(reach(ask.target.cluster), one, catalog, ask, check=check)
+    uid, found = look_before(reach(first), one, catalog, ask, check=check)
     for cluster, asked in may.items():
         _allowed(_in_time(asked, ends), cluster, playbook)
     beside = {cluster.id: _in_time(asked, ends) or Reached() for cluster, asked in who.items()}
-    _distinct({ask.target.cluster.id: uid, **{cluster: one.uid for cluster, one in beside.items() if one.uid}})
-    return Spanning(ask, playbook, inputs, uid, beside), found
+    _distinct({first.id: uid, **{cluster: one.uid for cluster, one in beside.items() if one.uid}})
+    return Spanning(ask, playbook, inputs, uid, user.result(), beside), found
 
 
 def _distinct(uids: Mapping[str, str]) -> None:

@@ -123,7 +123,7 @@ class App:
                 r.RunOpened(
                     run=run, mode="apply", name=playbook.name, playbook=journal.put_blob(ask.playbook),
                     checked=journal.put_blob(canonical(playbook.dump())), inputs=asked.inputs,
-                    actions=_versions(playbook, self.parts.catalog), who=self._identified(ask.target.cluster, case),
+                    actions=_versions(playbook, self.parts.catalog), who=self._seen_as(asked.kubernetes),
                     tool=__version__, asked=ask.asked, clusters=asked.beside,
                 )
             )  # fmt: skip
@@ -159,7 +159,8 @@ class App:
             bodies.append(
                 r.RunOpened(
                     run=run, mode="undo", name=playbook.name, playbook=checked, checked=checked, inputs={},
-                    actions=_versions(playbook, self.parts.catalog), who=self._identified(state.cluster, case),
+                    actions=_versions(playbook, self.parts.catalog),
+                    who=self._seen_as(self.kube(state.cluster, case).whoami()),
                     tool=__version__, asked=asked, undoes=of,
                 )
             )  # fmt: skip
@@ -264,8 +265,8 @@ class App:
         signer = local_signer(self.cases.state / "keys")
         engine.append(sign_head(journal, signer, self.cases.folder(engine.state.case)))
 
-    def _identified(self, cluster: ClusterRef, case: str) -> r.Who:
-        return self.who.model_copy(update={"kubernetes": self.kube(cluster, case).whoami()})
+    def _seen_as(self, user: str) -> r.Who:
+        return self.who.model_copy(update={"kubernetes": user})
 
     def _same_cluster(self, state: CaseState) -> None:
         """The case's own cluster must be what it was; the others are looked at when they are first asked for."""

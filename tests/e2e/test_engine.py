@@ -13,7 +13,7 @@ from irkit.engine import perform
 from irkit.engine.guard import Limits
 from irkit.engine.locks import Held, Locks
 from irkit.engine.perform import Closed, Parked
-from irkit.errors import Refused
+from irkit.errors import Refused, ServerFault
 from irkit.journal.verify import verify
 from irkit.lab.faults import Fault
 from irkit.model import records as r
@@ -392,6 +392,18 @@ def test_the_same_context_with_another_cluster_behind_it_is_refused(stage: Stage
     with pytest.raises(Refused, match="another cluster"):
         stage.app().advance(stage.app().open_undo(ticket.case, clock.now()), stage.stop, lambda _: None)
     assert before == len(stage.writes())
+
+
+def test_a_cluster_that_is_out_of_reach_before_the_run_leaves_no_case_behind(stage: Stage) -> None:
+    stage.control.fault(Fault(kind="status", code=503, verb="create", resource="selfsubjectreviews", count=0))
+
+    with pytest.raises(ServerFault):
+        stage.open(book(LABEL))
+
+    assert [] == list(stage.state.glob("cases/*"))
+    stage.control.clear_faults()
+    _, end = stage.run(book(LABEL))
+    assert {"label": "proven"} == verdicts(end.run)
 
 
 def test_the_audit_log_confirms_the_journal_by_the_case_in_the_user_agent(stage: Stage) -> None:
