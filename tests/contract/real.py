@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from typing import Any
 
 import pytest
@@ -75,16 +75,42 @@ def tokens(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         }
 
 
-@pytest.fixture(scope="package")
-def homes(cluster: Cluster) -> Iterator[Callable[[], str]]:
-    """Gives a namespace with the pods that the contract speaks of, all ready. The next one is made meanwhile.
+class Homes:
+    """Namespaces with the pods that the contract speaks of, all ready.
 
-    None outlives this folder's tests: its pods and its budget would be in the way of tests that empty a node.
+    The next one is made while a test runs. One in which nothing was changed is given to the next test as it is.
     """
-    made = ExitStack()
 
-    def prepare() -> str:
-        name = made.enter_context(cluster.namespace("contract"))
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._made = ExitStack()
+        self._maker = ThreadPoolExecutor(1)
+        self._next: Future[str] | None = None
+        self._whole: list[str] = []
+
+    def take(self) -> str:
+        """One for a test."""
+        if self._whole:
+            return self._whole.pop()
+        ready = self._next or self._maker.submit(self._prepare)
+        self._next = self._maker.submit(self._prepare)
+        return ready.result()
+
+    def give_back(self, name: str, *, changed: bool) -> None:
+        """After the test."""
+        if changed:
+            self._cluster.delete("Namespace", name, wait=False)
+        else:
+            self._whole.append(name)
+
+    def close(self) -> None:
+        """All of them go."""
+        self._maker.shutdown()
+        self._made.close()
+
+    def _prepare(self) -> str:
+        cluster = self._cluster
+        name = self._made.enter_context(cluster.namespace("contract"))
         cluster.apply(GUARD, *map(pod, PODS), namespace=name)
         cluster.ready(name, len(PODS))
 
@@ -94,20 +120,18 @@ def homes(cluster: Cluster) -> Iterator[Callable[[], str]]:
         cluster.until("the budget to see its pod", guarded)
         return name
 
-    with made, ThreadPoolExecutor(1) as maker:
-        ahead = [maker.submit(prepare)]
 
-        def take() -> str:
-            ahead.append(maker.submit(prepare))
-            return ahead.pop(0).result()
-
-        yield take
+@pytest.fixture(scope="package")
+def homes(cluster: Cluster) -> Iterator[Homes]:
+    """None outlives this folder's tests: its pods and its budget would be in the way of tests that empty a node."""
+    with closing(Homes(cluster)) as found:
+        yield found
 
 
 @pytest.fixture
-def real(cluster: Cluster, tokens: dict[str, str], homes: Callable[[], str]) -> Iterator[World]:
+def real(cluster: Cluster, tokens: dict[str, str], homes: Homes) -> Iterator[World]:
     """A namespace with the pods that the contract speaks of, all ready."""
-    name = homes()
+    name = homes.take()
     with urllib3.PoolManager(ssl_context=cluster.api.trust) as http:
 
         def expire_pages() -> None:
@@ -115,8 +139,9 @@ def real(cluster: Cluster, tokens: dict[str, str], homes: Callable[[], str]) -> 
                 pytest.skip("asks the API server's own etcd to forget; IRKIT_TEST_CONTEXT names another cluster")
             cluster.expire_pages()
 
-        yield World(cluster.api.server, tokens, http, expire_pages, namespace=name)
-        cluster.delete("Namespace", name, wait=False)
+        world = World(cluster.api.server, tokens, http, expire_pages, namespace=name)
+        yield world
+        homes.give_back(name, changed=world.changed)
         for node in cluster.list_of("Node"):
             if node["spec"].get("unschedulable"):
                 cluster.patch("Node", node["metadata"]["name"], {"spec": {"unschedulable": None}})

@@ -92,6 +92,7 @@ def owner(pod: Doc) -> str:
 
 def acting(world: World, user: str, method: str, where: str, body: Any = None) -> Answer:
     """A request of the admin's, made as somebody else."""
+    world.changed |= method != "GET"
     headers = {"Authorization": f"Bearer {world.tokens['admin']}", "Impersonate-User": user}
     if body is not None:
         kind = "application/json-patch+json" if method == "PATCH" else "application/json"

@@ -36,6 +36,8 @@ class World:
     expire_pages: Callable[[], None]
     namespace: str = "contract"
     agent: str = "irkit/0 (contract)"
+    changed: bool = False
+    """Whether anything that was asked may have changed an object: reviews are created and kept nowhere."""
 
     @property
     def pods(self) -> str:
@@ -59,6 +61,7 @@ class World:
         data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
         suffix = f"?{urlencode(query)}" if query else ""
         answer = self.http.request(method, f"{self.url}{path}{suffix}", body=data, headers=headers, retries=False)
+        self.changed |= method != "GET" and answer.status < 400 and "dryRun" not in query and "reviews" not in path
         text = answer.data
         return Answer(answer.status, answer.headers, json.loads(text) if text[:1] in {b"{", b"["} else text.decode())
 
