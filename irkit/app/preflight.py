@@ -11,9 +11,10 @@ from irkit.app.cases import Cases
 from irkit.engine.preflight import WAVE, Preflight, grants, needs, review
 from irkit.errors import Denied
 from irkit.model.base import Json
-from irkit.model.playbooks import Playbook
+from irkit.model.playbooks import Playbook, When
 from irkit.model.ports import Kube
 from irkit.model.refs import NamespaceRef, TargetRef
+from irkit.playbook.conditions import holds
 
 
 def namespace_of(target: TargetRef) -> str:
@@ -27,9 +28,23 @@ def permissions(  # noqa: PLR0913 -- what is asked about, and how it is asked
 ) -> Preflight:  # fmt: skip
     """What the API would not allow of all that the playbook and its undo need.
 
-    It is asked for in the target's namespace, and in that of tool pods where these inputs name another.
+    It is asked for in the target's namespace, and in that of tool pods where these inputs name another. Steps that
+    these inputs leave out by their `when` need nothing, now or later.
     """
-    return review(kube.reader, needs(grants([playbook], catalog, inputs), namespace_of(target)), wave)
+    book = playbook if inputs is None else _remaining(playbook, inputs)
+    return review(kube.reader, needs(grants([book], catalog, inputs), namespace_of(target)), wave)
+
+
+def _remaining(playbook: Playbook, inputs: Mapping[str, Json]) -> Playbook:
+    """The playbook without the steps that these inputs leave out, whatever other steps find."""
+    given = {name: value for name, value in inputs.items() if value is not None}
+    known = {one.name: one.default for one in playbook.inputs} | given
+    steps = tuple(step for step in playbook.steps if step.when is None or not _never(step.when, known))
+    return playbook.model_copy(update={"steps": steps})
+
+
+def _never(when: When, inputs: Mapping[str, Json]) -> bool:
+    return all(name[0] == "inputs" for name in when.names) and holds(when, inputs, {}, {}) is False
 
 
 def joins(cases: Cases, ask: Ask, playbook: Playbook, inputs: dict[str, Json]) -> bool:
