@@ -195,16 +195,27 @@ class Cluster:
         return self.api.call("PATCH", path, change, media=MEDIA[form])
 
     def delete(self, kind: str, name: str, namespace: str | None = None, *, wait: bool = True) -> None:
-        """Delete it without grace, and wait until it is gone; one that is not there is no error."""
+        """Delete it without grace, and wait until it is gone; one that is not there is no error.
+
+        Its controller may have made another one of that name by then.
+        """
         path = path_of(kind, namespace, name)
         try:
-            self.api.call("DELETE", path, {"gracePeriodSeconds": 0, "propagationPolicy": "Background"})
+            ended = self.api.call("DELETE", path, {"gracePeriodSeconds": 0, "propagationPolicy": "Background"})
         except ApiError as error:
             if error.status != 404:
                 raise
             return
+        uid = (ended.get("details") or ended["metadata"])["uid"]  # a Status, or the object as it ends
+
+        def gone() -> bool:
+            try:
+                return bool(self.get(kind, name, namespace)["metadata"]["uid"] != uid)
+            except ApiError as error:
+                return error.status == 404
+
         if wait:
-            until(f"end of {kind} {name}", 30, lambda: self.api.raw("GET", path)[0] == 404)
+            until(f"end of {kind} {name}", 30, gone)
 
     def dump(self) -> list[Json]:
         """Every object of the kinds that irkit can touch, in a fixed order."""
