@@ -32,7 +32,7 @@ from irkit.playbook.conditions import holds
 
 PLACEHOLDER = "IR-00000000-plan"
 """Stands in marks and object names for the id of a case that does not exist yet."""
-BESIDE = 8
+BESIDE = 4
 """Reviews of permissions at a time, beside the looks: those are one after the other, and take longer. More would only
 be more connections, and looks that wait behind them where the configuration lets a cluster be asked little."""
 Kind = Literal["change", "settled", "wait", "refused", "blocked", "later"]
