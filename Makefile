@@ -13,9 +13,11 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 UPGRADE ?=
 # Where the tests of a real cluster run: the one of `make cluster-up`, or a context of your own (IRKIT_TEST_CONTEXT=...).
 # CLUSTER_ARGS chooses how it enforces policies: `make cluster-up CLUSTER_ARGS='--established cut --refuse drop'`.
+# `APART=yes` has them run on a second one beside it, in namespaces of its own, that is gone afterwards.
 CLUSTER_ARGS  ?=
-CLUSTER_TESTS := tests/cluster tests/contract tests/crash tests/e2e
+CLUSTER_TESTS ?= tests/cluster tests/contract tests/crash tests/e2e
 CLUSTER       := PYTHONPATH=. $(BIN)/python -m tests.cluster
+APART         ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help dev drill test crash-all cluster-up test-cluster cluster-down lint format bench docs check-docs lock clean
@@ -65,7 +67,7 @@ cluster-up: $(VENV)/.irkit  ## a real Kubernetes cluster on this machine (Debian
 	@$(CLUSTER) up $(CLUSTER_ARGS)
 
 test-cluster: dev  ## what needs a real cluster: this machine's, or IRKIT_TEST_CONTEXT
-	@$(BIN)/pytest -m cluster $(CLUSTER_TESTS) $(PYTEST_ARGS)
+	@$(if $(APART),$(CLUSTER) with --apart --) $(BIN)/pytest -m cluster $(CLUSTER_TESTS) $(PYTEST_ARGS)
 
 cluster-down: $(VENV)/.irkit  ## stop it, leave no trace of it
 	@$(CLUSTER) down

@@ -6,8 +6,10 @@ import argparse
 import fcntl
 import os
 import signal
+import subprocess
 import sys
 
+from tests.cluster.apart import run_apart, run_undisturbed
 from tests.cluster.build import build, say
 from tests.cluster.cluster import down, status, up
 from tests.cluster.layout import MAX_NODES, Layout, Settings
@@ -29,6 +31,9 @@ def main(words: list[str]) -> int:
     start.add_argument("--fake-nodes", type=int, default=0, metavar="N", help="Node objects without a kubelet")
     stop = commands.add_parser("down", help="stop it and leave no trace on the machine")
     stop.add_argument("--keep", action="store_true", help="keep its data for the next start")
+    during = commands.add_parser("with", help="run a command while a cluster is up; its exit status")
+    during.add_argument("--apart", action="store_true", help="beside the machine's own, in namespaces of its own")
+    during.add_argument("words", nargs="+", metavar="COMMAND", help="after --")
     commands.add_parser("status", help="what runs; exit status 1 unless all of it does")
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `status | head` ends quietly
     given = vars(parser.parse_args(words))
@@ -37,7 +42,7 @@ def main(words: list[str]) -> int:
         sys.stderr.write("cluster: network namespaces, mounts and cgroups need root\n")
         return 1
     try:
-        if command != "status":
+        if command not in {"status", "with"}:
             _alone(layout)
         if command == "build":
             build(layout)
@@ -45,12 +50,33 @@ def main(words: list[str]) -> int:
             up(layout, Settings(**given))
         elif command == "down":
             down(layout, keep=given["keep"])
+        elif command == "with":
+            return _with(given["words"], apart=given["apart"])
         else:
             return 0 if status(layout) else 1
     except Failed as failed:
         sys.stderr.write(f"cluster: {failed}\n")
         return 1
     return 0
+
+
+def _with(words: list[str], *, apart: bool) -> int:
+    """The command's exit status, once the cluster is gone again."""
+    if apart:
+        return run_apart([sys.executable, "-m", "tests.cluster", "with", "--", *words])
+    _again("up")
+    try:
+        return run_undisturbed(words)
+    finally:
+        _again("down")
+
+
+def _again(command: str) -> None:
+    """This program, for one of its other commands: each holds the machine's lock only as long as it must."""
+    done = subprocess.run([sys.executable, "-m", "tests.cluster", command], check=False)
+    if done.returncode:
+        msg = f"{command} ended with {done.returncode}"
+        raise Failed(msg)
 
 
 def _alone(layout: Layout) -> None:

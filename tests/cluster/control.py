@@ -103,6 +103,7 @@ def start_controllers(layout: Layout, processes: Processes) -> None:
         "root-ca-file": layout.pki / "ca.crt",
         "cluster-cidr": CLUSTER_CIDR,
         "service-cluster-ip-range": SERVICE_CIDR,
+        "node-monitor-grace-period": "20s",  # until a node that says nothing is given up: tests wait for that
     }
     name = "kube-controller-manager"
     processes.start(name, _command(layout, name, options | own))

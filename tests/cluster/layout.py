@@ -19,6 +19,7 @@ API_ADDRESS = "10.244.0.1"
 API_PORT = 6443
 ETCD_PORT = 12379
 BRIDGE = "irkit0"
+STATE = "IRKIT_CLUSTER_STATE"
 MAX_NODES = 9
 
 USERS = {  # the tokens' groups; only the admin is given rights, tests bind the others
@@ -100,7 +101,7 @@ class Node:
     @property
     def cgroup(self) -> str:
         """One each: a kubelet removes every pod's cgroup under its root that is not its own."""
-        return f"irkit-{self.name}"
+        return f"{self.folder.parents[1].name}-{self.name}"
 
 
 def _cache() -> Path:
@@ -110,7 +111,7 @@ def _cache() -> Path:
 
 
 def _state() -> Path:
-    return Path(os.environ.get("IRKIT_CLUSTER_STATE") or "/var/tmp/irkit-cluster")
+    return Path(os.environ.get(STATE) or "/var/tmp/irkit-cluster")
 
 
 @dataclass(frozen=True, slots=True)

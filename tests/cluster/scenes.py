@@ -7,7 +7,8 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,6 +113,11 @@ class Shop:
     def reaches(self, source: Json, target: Json) -> bool:
         """What the network does, looked at from inside the source's network namespace."""
         return self.cluster.connect_from(source, str(target["status"]["podIP"]), PORT) == "open"
+
+    def reached(self, paths: Sequence[tuple[Json, Json]]) -> set[bool]:
+        """The same for many paths at once: where packets are dropped, each takes its time."""
+        with ThreadPoolExecutor(max(1, len(paths))) as pool:
+            return set(pool.map(lambda path: self.reaches(*path), paths))
 
     def dump(self) -> dict[tuple[str, str, str], bytes]:
         """Every object that irkit could have changed, as bytes, by kind, namespace and name.

@@ -53,11 +53,9 @@ def cut_off(shop: Shop, case: str, *pods: Json) -> None:
     ]  # fmt: skip
     selector = {"matchLabels": {MARK: case}}
     assert [{"podSelector": selector, "policyTypes": ["Ingress", "Egress"]}] == denied
-    for one in pods:
-        assert case == shop.again(one)["metadata"]["labels"][MARK]
-        there = shop.client(off=one["spec"]["nodeName"])
-        assert not shop.reaches(there, one)
-        assert not shop.reaches(one, there)
+    assert {case} == {shop.again(one)["metadata"]["labels"][MARK] for one in pods}
+    there = [(one, shop.client(off=one["spec"]["nodeName"])) for one in pods]
+    assert {False} == shop.reached([*there, *((other, one) for one, other in there)])
 
 
 def untouched(shop: Shop, *pods: Json) -> None:

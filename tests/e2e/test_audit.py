@@ -9,7 +9,8 @@ from irkit.app.check import check
 from tests.e2e.stage import ISOLATE, LABEL, Stage, book
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.e2e]
-BEFORE = {"selfsubjectaccessreviews", "namespaces"}  # asked before the case has a name: may we, and which cluster
+# Asked before the case has a name: may we, as whom, and which cluster.
+BEFORE = {"selfsubjectaccessreviews", "selfsubjectreviews", "namespaces"}
 
 
 def unnamed(stage: Stage, case: str) -> set[str]:
