@@ -81,7 +81,8 @@ class Flight:
         What waits behind them for a thread gets another one: looks that hang may be as many as there are threads.
         """
         hanging: list[ThreadPoolExecutor] = []
-        for future in [future for future, one in self._jobs.items() if any(one is job for job in jobs)]:
+        given_up = {id(job) for job in jobs}
+        for future in [future for future, one in self._jobs.items() if id(one) in given_up]:
             _, pool = self._works.pop(future)
             del self._jobs[future]
             if not future.cancel():
@@ -97,8 +98,13 @@ class Flight:
         wait(self._jobs)
 
     def each(self, works: list[Callable[[], T]]) -> list[T]:
-        """Do all of these and wait for them, beside what is in flight. In their order."""
-        return list(self._pool("").map(lambda work: work(), works))
+        """Do all of these and wait for them, beside what is in flight. In their order.
+
+        A thread does every so manieth of them: a thousand tasks cost more than most of their work.
+        """
+        shares = [works[first :: self._workers] for first in range(min(self._workers, len(works)))]
+        done = list(self._pool("").map(lambda share: [work() for work in share], shares))
+        return [done[at % self._workers][at // self._workers] for at in range(len(works))]
 
     def __enter__(self) -> Self:
         return self

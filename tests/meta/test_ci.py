@@ -23,21 +23,26 @@ def ci(tmp_path: Path) -> Path:
 
 
 TARGETS = ["lint", "drill", "test", "cluster-up", "test-cluster", "cluster-down"]
+HALF = TARGETS.index("test-cluster")
 GOOD = "=== 12 passed in 1.00s ==="
 
 
 def run(
-    ci: Path, closing: str = GOOD, *, fails: str = "-", status: int = 1, cluster: str = GOOD, context: str = ""
+    ci: Path, closing: str = GOOD, *, fails: str = "-", cluster: str = GOOD, apart: str = GOOD, context: str = ""
 ) -> subprocess.CompletedProcess[str]:
-    """Run it with a `make` whose tests print closing lines, and whose target `fails` fails."""
+    """Run it with a `make` whose tests print closing lines, and whose target `fails` fails; `apart` is the second half.
+
+    Each call is noted with its further words.
+    """
     make = ci / "bin" / "make"
     make.write_text(
         "#!/bin/sh\n"
         'echo "target: $2"\n'
+        f'echo "$*" >> {ci}/calls\n'
         "cat > /dev/null\n"  # hangs on a terminal: CI has no standard input
         f'test "$2" = test && echo "{closing}"\n'
-        f'test "$2" = test-cluster && echo "{cluster}"\n'
-        f'test "$2" != "{fails}" || exit {status}\n'
+        f'case "$2 $3" in "test-cluster APART=yes") echo "{apart}";; test-cluster*) echo "{cluster}";; esac\n'
+        f'case "$2 $3" in "{fails}"|"{fails} "*) exit 1;; esac\n'
     )
     make.chmod(0o755)
     return subprocess.run(
@@ -57,11 +62,22 @@ def called(done: subprocess.CompletedProcess[str]) -> list[str]:
 def test_it_calls_the_makefile_and_passes(ci: Path) -> None:
     done = run(ci)
     assert done.returncode == 0, done.stderr
-    assert called(done) == TARGETS
+    assert called(done) == [*TARGETS[:HALF], "test-cluster", *TARGETS[HALF:]]  # in two halves
     assert GOOD in done.stdout
 
 
-@pytest.mark.parametrize("target", TARGETS)
+def test_every_test_of_the_cluster_is_in_one_of_the_halves(ci: Path) -> None:
+    run(ci)
+    calls = [line.split(maxsplit=2)[2] for line in (ci / "calls").read_text().splitlines() if "test-cluster" in line]
+    (first,) = [re.findall(r"tests/\S+", one) for one in calls if "APART" not in one]
+    (ignored,) = [re.findall(r"--ignore=(\S+)", one) for one in calls if "APART" in one]
+    assert first == ignored
+    assert all((ROOT / one).is_file() for one in first)
+    assert len(set(first)) == len(first) > 0
+    assert not [one for one in calls if "APART" in one and "CLUSTER_TESTS" in one]  # all others
+
+
+@pytest.mark.parametrize("target", [*TARGETS, "test-cluster APART=yes"])
 def test_a_target_that_fails_fails_it(ci: Path, target: str) -> None:
     assert run(ci, fails=target).returncode != 0
 
@@ -85,6 +101,8 @@ def test_on_a_cluster_of_the_user_s_nothing_is_started_or_stopped(ci: Path) -> N
 def test_a_cluster_that_ran_no_test_or_skipped_one_fails_it(ci: Path) -> None:
     assert run(ci, cluster="=== no tests ran in 1.00s ===").returncode == 1
     assert run(ci, cluster="=== 12 passed, 1 skipped in 1.00s ===").returncode == 1
+    assert run(ci, apart="=== no tests ran in 1.00s ===").returncode == 1
+    assert run(ci, apart="=== 12 passed, 1 skipped in 1.00s ===").returncode == 1
 
 
 def test_a_test_run_without_tests_fails_it(ci: Path) -> None:

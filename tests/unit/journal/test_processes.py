@@ -68,7 +68,7 @@ def test_killed_while_appending_megabytes_every_acknowledged_record_comes_back(t
 
 
 def test_a_killed_writers_lock_is_free(tmp_path: Path) -> None:
-    writer = child(WRITES + "    sys.stdin.read()\n", tmp_path, 1, 1)
+    writer = child(WRITES + "    import signal\n    signal.alarm(60)\n    signal.pause()\n", tmp_path, 1, 1)
     assert writer.stdout is not None
     assert "ready\n" == writer.stdout.readline()
     with pytest.raises(JournalError, match=f"process {writer.pid} of this machine"):
