@@ -29,6 +29,7 @@ spec:
   inputs:
 """
 PROTECT = '    - {id: protect, uses: kube.protect_pod, with: {pod: "${inputs.pod}"}}\n'
+ISOLATE = '    - {id: isolate, uses: kube.isolate_pod, needs: [protect], with: {pod: "${inputs.pod}"}}\n'
 DELETE = """\
     - id: delete
       uses: kube.delete_pod
@@ -198,6 +199,33 @@ def test_a_namespace_that_is_deleted_waits_for_it_and_goes_after_undo(held: Held
 
     held.take_back()
     cluster.until("the namespace to go", lambda: not cluster.exists("Namespace", namespace), 90)
+
+
+def test_a_namespace_that_is_deleted_leaves_it_isolated(shop: Shop, tmp_path: Path) -> None:
+    """Its policies would go at once, and it would wait: open to everybody."""
+    cluster = shop.cluster
+    cluster.delete("NetworkPolicy", "allow-web", shop.namespace)
+    with cluster.namespace("away") as away:
+        cluster.apply(pod("client", {"app": "client"}), namespace=away)
+        (client,) = cluster.ready(away, 1, app="client")
+        case = contain(shop, HOLD + ISOLATE, "pod", shop.name)
+        cluster.settle()
+        assert not shop.reaches(client, shop.target)
+        actor = cluster.actor(away, "somebody", tmp_path, cluster_rules=EVERYTHING)
+        held = Held(shop, case, actor)
+        cluster.until("the policy to be enforced", lambda: case in denied(partial(dry_delete, held)))
+
+        cluster.delete("Namespace", shop.namespace, wait=False)
+        cluster.until("everything else to go", lambda: len(cluster.list_of("Pod", shop.namespace)) == 1)
+        why = f"isolates what is held as evidence: irkit status {case}"
+        cluster.until("it to say why", lambda: why in str(cluster.get("Namespace", shop.namespace)["status"]))
+
+        assert held.is_there()
+        assert 1 == len(cluster.list_of("NetworkPolicy", shop.namespace))
+        cluster.settle()
+        assert not shop.reaches(client, shop.target)
+        held.take_back()
+        cluster.until("the namespace to go", lambda: not cluster.exists("Namespace", shop.namespace), 90)
 
 
 def test_irkit_itself_deletes_it_only_as_a_user_that_the_step_names(held: Held) -> None:

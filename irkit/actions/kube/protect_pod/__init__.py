@@ -1,7 +1,8 @@
 """kube.protect_pod: keep a pod from being deleted or evicted, by people, controllers and autoscalers.
 
 Annotations ask the autoscalers; a ValidatingAdmissionPolicy denies DELETE and eviction of the pods with the case's
-label, to everybody. Whoever may change the pod's labels or the policy can get around it: that is seen as drift.
+label, to everybody, and keeps their isolation where the namespace is deleted around them. Whoever may change the pod's
+labels or the policy can get around it: that is seen as drift.
 Source: Kubernetes documentation, "Validating Admission Policy" (v1, from Kubernetes 1.30).
 """
 

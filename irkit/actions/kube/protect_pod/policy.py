@@ -4,6 +4,9 @@ An eviction shows the API server an Eviction object and not the pod, so no label
 (kubernetes pkg/registry/core/pod/storage/eviction.go). Therefore the case's pods are the policy's parameters: it is
 judged once for each of them, and denies what bears its name. It looks at one namespace only: where it fails, deletes
 fail there and nowhere else. Pods that are being deleted already may go: a kubelet reports their end by a delete.
+
+Who deletes the namespace would open the network of a pod that stays: its policies would go at once, and it would wait.
+So the control plane may not take the case's policies out of a namespace that ends, while a pod of the case is in it.
 """
 
 from __future__ import annotations
@@ -12,15 +15,27 @@ from collections.abc import Sequence
 
 from irkit.actions.kube.made import Own, own_name
 from irkit.model.base import Json
-from irkit.model.effects import Mark
-from irkit.model.kube import ADMISSION_POLICIES, ADMISSION_POLICY_BINDINGS, CASE_LABEL, PODS
+from irkit.model.effects import Mark, Resource
+from irkit.model.kube import (
+    ADMISSION_POLICIES,
+    ADMISSION_POLICY_BINDINGS,
+    CASE_LABEL,
+    CILIUM_POLICIES,
+    NETWORK_POLICIES,
+    PODS,
+)
 from irkit.model.refs import PodRef
 
+_POD = f"request.resource.resource != '{PODS.plural}'"
 _NAME = "(request.operation == 'DELETE' ? oldObject.metadata.name : request.name)"
 _ENDING = (
     "(request.operation == 'DELETE' ? has(oldObject.metadata.deletionTimestamp) :"
     " has(params.metadata.deletionTimestamp))"
 )
+_DENIALS = (NETWORK_POLICIES, CILIUM_POLICIES)
+"""By which irkit isolates, of those that a namespace takes along."""
+# Kubernetes documentation, "Controller roles": one account each, or all of them as the manager itself.
+_CONTROLLER = r"request.userInfo.username.matches('^system:(kube-controller-manager$|serviceaccount:kube-system:)')"
 
 
 def objects(pod: PodRef, users: Sequence[str], mark: Mark) -> tuple[Own, Own]:
@@ -34,7 +49,7 @@ def objects(pod: PodRef, users: Sequence[str], mark: Mark) -> tuple[Own, Own]:
 
 def _policy(namespace: str, users: Sequence[str], mark: Mark) -> dict[str, Json]:
     """The users' names have no character to which CEL's strings give a meaning."""
-    expression = f"{_NAME} != params.metadata.name || {_ENDING}"
+    expression = f"{_POD} || {_NAME} != params.metadata.name || {_ENDING}"
     if users:
         names = ", ".join(f"'{one}'" for one in sorted(users))
         expression += f" || request.userInfo.username in [{names}]"
@@ -45,24 +60,37 @@ def _policy(namespace: str, users: Sequence[str], mark: Mark) -> dict[str, Json]
             "matchPolicy": "Equivalent",
             "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
             "objectSelector": {},
-            "resourceRules": [_rule("DELETE", "pods"), _rule("CREATE", "pods/eviction")],
+            "resourceRules": [
+                _rule("DELETE", PODS),
+                _rule("CREATE", PODS, "/eviction"),
+                *(_rule("DELETE", one) for one in _DENIALS),
+            ],
         },
         "validations": [
-            {
-                "expression": expression,
-                "message": f"held as evidence: irkit status {mark.case} says by whom",
-                "reason": "Forbidden",
-            }
+            _validation(expression, f"held as evidence: irkit status {mark.case} says by whom"),
+            _validation(_kept(mark), f"isolates what is held as evidence: irkit status {mark.case} says by whom"),
         ],
     }
 
 
-def _rule(operation: str, resource: str) -> Json:
+def _kept(mark: Mark) -> str:
+    """Whether what isolates the pod may be deleted."""
+    labels = "oldObject.metadata.labels"
+    ours = f"has({labels}) && '{CASE_LABEL}' in {labels} && {labels}['{CASE_LABEL}'] == '{mark.case}'"
+    ends = "has(namespaceObject.metadata.deletionTimestamp)"
+    return f"!({_POD} && {ends} && {_CONTROLLER} && {ours}) || has(params.metadata.deletionTimestamp)"
+
+
+def _validation(expression: str, message: str) -> Json:
+    return {"expression": expression, "message": message, "reason": "Forbidden"}
+
+
+def _rule(operation: str, resource: Resource, subresource: str = "") -> Json:
     return {
-        "apiGroups": [PODS.group],
-        "apiVersions": [PODS.version],
+        "apiGroups": [resource.group],
+        "apiVersions": [resource.version],
         "operations": [operation],
-        "resources": [resource],
+        "resources": [f"{resource.plural}{subresource}"],
         "scope": "*",
     }
 
