@@ -11,6 +11,7 @@ and two nodes in seconds. Nothing is pulled from an image registry and no contai
     network    bridge, second node's network namespace, sysctls
     control    etcd, API server, controller manager, scheduler, policy agents' rights, Node objects
     node       containerd, kubelet, kube-proxy, policy agent
+    apart      a second cluster beside it, in namespaces of its own
     teardown   takes away what outlives the processes: shims, mounts, cgroups, chains
     api        a bare JSON client, sharing no code with irkit's
     live       `Cluster`, what tests hold
