@@ -149,6 +149,7 @@ def _network(layout: Layout, node: Node) -> dict[str, object]:
 
 def _containerd(node: Node, networks: Path) -> str:
     # restrict_oom_score_adj: root without CAP_SYS_RESOURCE may not lower a score, and every sandbox would fail.
+    # nri: it would listen at one path for all containerds of the machine.
     # netns_mounts_under_state_dir: pods' network namespaces are found under our own folder, and end with it.
     return f"""\
 version = 3
@@ -156,6 +157,8 @@ root = "{node.folder}/containerd"
 state = "{node.folder}/run"
 [grpc]
   address = "{node.socket}"
+[plugins."io.containerd.nri.v1.nri"]
+  disable = true
 [plugins."io.containerd.cri.v1.images".pinned_images]
   sandbox = "{PAUSE}"
 [plugins."io.containerd.cri.v1.runtime"]
