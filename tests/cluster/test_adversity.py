@@ -288,6 +288,7 @@ def test_an_admission_policy_that_denies_is_named(incident: Incident) -> None:
         done
     )
     assert f"have ValidatingAdmissionPolicy {name} exempt this identity, or mend it" in said(done)
+    incident.cluster.until("the policy to be forgotten", lambda: not denied(incident))  # it outlives its deletion
     resumed = incident.irkit("resume", case_of(done))
     assert ENDING in resumed.stdout, said(resumed)
 
