@@ -64,11 +64,11 @@ def _with(words: list[str], *, apart: bool) -> int:
     """The command's exit status, once the cluster is gone again."""
     if apart:
         return run_apart([sys.executable, "-m", "tests.cluster", "with", "--", *words])
-    _again("up")
     try:
+        _again("up")
         return run_undisturbed(words)
     finally:
-        _again("down")
+        _again("down")  # one that did not come up leaves parts that run
 
 
 def _again(command: str) -> None:

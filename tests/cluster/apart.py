@@ -1,12 +1,14 @@
-"""A second cluster on the same machine, in a network and a mount namespace of its own.
+"""A second cluster on the same machine, in network, mount and process namespaces of its own.
 
 Addresses, rules and the fixed folders of kubelet, containerd and the network plugins are all there once more, and go
-with it. Only its state folder and its cgroups are the machine's, and bear another name.
+with it, as do its processes, however it ends. Only its state folder and its cgroups are the machine's, and bear another
+name.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -16,6 +18,7 @@ from pathlib import Path
 from tests.cluster.layout import STATE, Layout
 
 OWN = ("/run/netns", "/run/containerd", "/var/lib/cni", "/var/lib/kubelet", "/var/log/containers")
+NAMESPACES = ("unshare", "--net", "--mount", "--propagation=private", "--pid", "--fork", "--kill-child", "--mount-proc")
 # Mounts are shared within: what the kubelet mounts for a pod must reach it. Nothing of it is seen outside.
 ENTER = """
 mount --make-rshared /
@@ -31,19 +34,11 @@ def run_apart(words: Sequence[str]) -> int:
     for folder in made:
         folder.mkdir(parents=True)
     state = Layout().state
-    environment = os.environ | {STATE: str(state.with_name(f"{state.name}-apart"))}
-    enter = [
-        "unshare",
-        "--net",
-        "--mount",
-        "--propagation",
-        "private",
-        "sh",
-        "-ec",
-        ENTER.format(folders=" ".join(OWN)),
-    ]
+    state = state.with_name(f"{state.name}-apart")
+    shutil.rmtree(state, ignore_errors=True)  # of one that was killed
+    enter = ["sh", "-ec", ENTER.format(folders=" ".join(OWN)), "sh"]
     try:
-        return run_undisturbed([*enter, "sh", *words], environment)
+        return run_undisturbed([*NAMESPACES, *enter, *words], os.environ | {STATE: str(state)})
     finally:
         for folder in made:
             with suppress(OSError):  # the machine's own cluster may have come to use it

@@ -27,7 +27,7 @@ class Play:
     """A playbook as it is typed, and what is expected of it.
 
     `words` are what follows `contain`; `asks` the steps that a second person agrees to, in their order. `verdicts` are
-    those of steps that are not simply proven; `not_undone` the objects that undo cannot bring back, by kind and name, and
+    those of steps that are not simply proven; `not_undone` the objects that undo may not bring back, by kind and name, and
     `kept` the kinds of which new ones stay.
     """
 
@@ -150,7 +150,13 @@ def drained(shop: Shop, case: str) -> None:
 
 PLAYS = {
     "suspicious-exec": Play("suspicious-exec", lambda s: ("pod", s.name(s.target)), entered),
-    "compromised-pod": Play("compromised-pod", lambda s: ("pod", s.name(s.target)), compromised),
+    "compromised-pod": Play(
+        "compromised-pod",
+        lambda s: ("pod", s.name(s.target)),
+        compromised,
+        # The ReplicaSet has one too many then. It takes the younger one, and by chance among those of about one age.
+        not_undone=lambda s: {("Pod", s.web[1]["metadata"]["name"])},
+    ),
     "compromised-pod, replacing": Play(
         "compromised-pod",
         lambda s: ("pod", s.name(s.target), "-i", f"replace=deployment/{s.namespace}/web"),
@@ -273,7 +279,7 @@ def test_it_does_what_it_says_under_exactly_its_rbac_and_takes_it_back(shop: Sho
         cluster.ready(shop.namespace, 2, app="web")
         after = shop.dump()
     the_audit_log_agrees(shop, mine, case)
-    lost = {key for key in before if (key[0], key[2]) in play.not_undone(shop)}
+    lost = {key for key in before if key not in after and (key[0], key[2]) in play.not_undone(shop)}
     assert {key: one for key, one in before.items() if key not in lost} == {
         key: one for key, one in after.items() if key in before or key[0] not in play.kept
     }
