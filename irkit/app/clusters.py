@@ -25,7 +25,7 @@ from irkit.model.playbooks import Playbook
 from irkit.model.ports import Kube
 from irkit.model.refs import ClusterRef, Reached, TargetRef
 from irkit.playbook import load_playbook
-from irkit.playbook.bindings import check_inputs
+from irkit.playbook.bindings import REFERENCES, check_inputs
 from irkit.playbook.spread import places, spread
 
 T = TypeVar("T")
@@ -42,7 +42,7 @@ def checked(ask: Ask, catalog: Catalog) -> tuple[Playbook, dict[str, Json]]:
     playbook = load_playbook(ask.playbook, ask.playbook_name, catalog)
     if not ask.beside:
         return playbook, check_inputs(playbook, ask.inputs)
-    about = next((name for name, value in ask.inputs.items() if value == ask.target.dump()), "")
+    about = _about(ask)
     twice = [one.cluster for one in (ask.target, *ask.beside)]
     if not about or len({one.id for one in twice}) < len(twice):
         msg = "a case has each cluster once" if about else f"playbook {playbook.name} takes no {ask.target}"
@@ -50,6 +50,11 @@ def checked(ask: Ask, catalog: Catalog) -> tuple[Playbook, dict[str, Json]]:
     made, names = spread(playbook, about, places(ask.target.cluster.name, [one.cluster.name for one in ask.beside]))
     further: dict[str, Json] = {name: one.dump() for name, one in zip(names, ask.beside, strict=True)}
     return made, check_inputs(made, {**ask.inputs, **further})
+
+
+def _about(ask: Ask) -> str:
+    """The input that names what the run is about; "" where none does."""
+    return next((name for name, value in ask.inputs.items() if value == ask.target.dump()), "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +124,10 @@ def _distinct(uids: Mapping[str, str]) -> None:
 def _permissions(
     reach: Callable[[ClusterRef], Kube], playbook: Playbook, catalog: Catalog, target: TargetRef, ask: Ask
 ) -> Preflight:
-    return permissions(reach(target.cluster), playbook, catalog, target, ask.inputs)
+    """Of a further cluster, with the inputs of its own steps: its target, and no object of the first one (`spread`)."""
+    objects = {one.name for one in playbook.inputs if one.type in REFERENCES}
+    inputs = {name: value for name, value in ask.inputs.items() if name not in objects}
+    return permissions(reach(target.cluster), playbook, catalog, target, {**inputs, _about(ask): target.dump()})
 
 
 def _reached(reach: Callable[[ClusterRef], Kube], cluster: ClusterRef) -> Reached:

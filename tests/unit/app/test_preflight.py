@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from irkit.actions.catalog import Catalog
+from irkit.app.asks import Ask
+from irkit.app.cases import Cases
+from irkit.app.clusters import look_around
 from irkit.app.preflight import permissions
 from irkit.errors import Refused
 from irkit.model.base import Json
@@ -97,3 +101,57 @@ def test_what_a_left_out_step_lacks_refuses_no_run() -> None:
     permissions(kube, book("inputs.mark", catalog), catalog, POD, {"mark": False}).check("book")
     with pytest.raises(Refused, match=r"patch pods in shop \(label\)"):
         permissions(kube, book("inputs.mark", catalog), catalog, POD, {"mark": True}).check("book")
+
+
+class Cluster(Api):
+    """One that says what it is, too."""
+
+    def __init__(self, uid: str, denied: str = "") -> None:
+        super().__init__(denied)
+        self.uid = uid
+
+    def identity(self) -> str:
+        return self.uid
+
+    def whoami(self) -> str:
+        return "ana"
+
+
+ELSEWHERE = PodRef(cluster=ClusterRef(id="context:other"), namespace="cart", name="web-1", uid="u-2")
+
+
+@pytest.mark.parametrize(
+    ("when", "here", "there"),
+    [
+        ("inputs.pod.namespace == 'cart'", False, True),  # each is about its own target
+        ("inputs.pod.namespace == 'shop'", True, False),
+        ("inputs.other != null", True, False),  # an object of the first cluster is none of the others'
+        ("inputs.note == 'x'", True, True),
+    ],
+)
+def test_each_cluster_is_asked_for_what_its_own_steps_need(
+    tmp_path: Path, when: str, here: bool, there: bool
+) -> None:  # fmt: skip
+    catalog = Catalog.builtin()
+    first, second = Cluster("k-1"), Cluster("k-2")
+    source = BOOK.replace("WHEN", f'"{when}"').replace(
+        "  steps:", "    other: {type: pod, description: another, required: false}\n  steps:"
+    )
+    inputs: dict[str, Json] = {"pod": POD.dump(), "note": "x", "other": POD.model_copy(update={"uid": "u-3"}).dump()}
+    ask = Ask(POD, source.encode(), "book.yaml", inputs, "2026-11-21T03:00:00Z", beside=(ELSEWHERE,))
+    reach: Any = lambda cluster: first if cluster == POD.cluster else second  # noqa: E731 -- they answer all that is asked
+
+    look_around(reach, Cases(tmp_path), catalog, ask, preflight=True)
+
+    assert (PATCH in first.asked) is here
+    assert (("patch pods", "cart") in second.asked) is there
+
+
+def test_what_the_steps_of_a_further_cluster_lack_there_refuses_the_run(tmp_path: Path) -> None:
+    first, second = Cluster("k-1"), Cluster("k-2", denied="patch pods")
+    source = BOOK.replace("WHEN", "\"inputs.pod.namespace == 'cart'\"").encode()
+    ask = Ask(POD, source, "book.yaml", {"pod": POD.dump()}, "2026-11-21T03:00:00Z", beside=(ELSEWHERE,))
+    reach: Any = lambda cluster: first if cluster == POD.cluster else second  # noqa: E731 -- as above
+
+    with pytest.raises(Refused, match=r"context:other: .*patch pods in cart \(label\)"):
+        look_around(reach, Cases(tmp_path), Catalog.builtin(), ask, preflight=True)
