@@ -23,6 +23,7 @@ from irkit.model.kube import (
     CILIUM_POLICIES,
     NETWORK_POLICIES,
     PODS,
+    POLICY_ENDPOINTS,
 )
 from irkit.model.refs import PodRef
 
@@ -32,10 +33,13 @@ _ENDING = (
     "(request.operation == 'DELETE' ? has(oldObject.metadata.deletionTimestamp) :"
     " has(params.metadata.deletionTimestamp))"
 )
-_DENIALS = (NETWORK_POLICIES, CILIUM_POLICIES)
+# VPC CNI's agents enforce PolicyEndpoints: they are named after their NetworkPolicy, bear none of its labels
+# (aws/amazon-network-policy-controller-k8s, pkg/policyendpoints/manager.go). A namespace that ends gets no new ones.
+_DENIALS = (NETWORK_POLICIES, CILIUM_POLICIES, POLICY_ENDPOINTS)
 """By which irkit isolates, of those that a namespace takes along."""
-# Kubernetes documentation, "Controller roles": one account each, or all of them as the manager itself.
-_CONTROLLER = r"request.userInfo.username.matches('^system:(kube-controller-manager$|serviceaccount:kube-system:)')"
+# Kubernetes documentation, "Controller roles": one account each, or all of them as the manager itself. Others of
+# kube-system are none of it: irkit may run there, and takes back what it made.
+_CONTROLLERS = "['system:kube-controller-manager', 'system:serviceaccount:kube-system:namespace-controller']"
 
 
 def objects(pod: PodRef, users: Sequence[str], mark: Mark) -> tuple[Own, Own]:
@@ -75,10 +79,10 @@ def _policy(namespace: str, users: Sequence[str], mark: Mark) -> dict[str, Json]
 
 def _kept(mark: Mark) -> str:
     """Whether what isolates the pod may be deleted."""
-    labels = "oldObject.metadata.labels"
-    ours = f"has({labels}) && '{CASE_LABEL}' in {labels} && {labels}['{CASE_LABEL}'] == '{mark.case}'"
+    ours = f"oldObject.metadata.name.startsWith('{own_name(mark).removesuffix(mark.short)}')"
     ends = "has(namespaceObject.metadata.deletionTimestamp)"
-    return f"!({_POD} && {ends} && {_CONTROLLER} && {ours}) || has(params.metadata.deletionTimestamp)"
+    theirs = f"request.userInfo.username in {_CONTROLLERS}"
+    return f"!({_POD} && {ends} && {theirs} && {ours}) || has(params.metadata.deletionTimestamp)"
 
 
 def _validation(expression: str, message: str) -> Json:
