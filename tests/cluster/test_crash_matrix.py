@@ -171,6 +171,9 @@ UNREACHED = "the point was not reached (status 0)"
 def cell(scene: Scene, real: Real, folder: Path, wanted: Outcome, point: str) -> list[str]:
     """Die there, resume, take it all back; what does not hold."""
     found = violated(scene, folder, wanted, [point])
+    if invariants.VERDICTS in found:
+        now = invariants.outcome(scene).verdicts.items()
+        found += [f"{key}: {verdict}" for key, verdict in sorted(now - wanted.verdicts.items())]
     undone = scene.child(scene.undo)
     if undone.code != 0:
         found.append(f"the undo did not end (status {undone.code})")
