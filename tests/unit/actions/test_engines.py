@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -256,6 +257,30 @@ def test_an_opening_through_a_sibling_names_it() -> None:
     (found,) = sharing(target, Sharers([sibling]), [allow("web")]).open_near
 
     assert str(found) == "allow-web (by pod web-b): ingress from anywhere on any port"
+
+
+def test_a_pod_keeps_nothing_open_by_itself_and_hides_no_sibling_of_its_labels() -> None:
+    """In the list it still has the labels that an isolation takes it out from under a policy with."""
+    listed = [Pod(namespace="shop", name=f"web-{end}", node="n-1", labels=(("app", "web"),)) for end in "cab"]
+    target = replace(listed[1], labels=())
+
+    (found,) = sharing(target, Sharers(listed), [allow("web")]).open_near
+
+    assert found.policy == "allow-web (by pod web-b)"
+    assert sharing(target, Sharers(listed[1:2]), [allow("web")]).open_near == ()
+
+
+def test_openings_through_siblings_are_in_the_order_of_their_names() -> None:
+    """And what several bring is the first one's: the target, that comes first in the list, counts for none."""
+    labels = {"web-a": "web", "web-b": "other", "web-c": "web", "web-d": "other", "web-e": "third"}
+    pods = [Pod(namespace="shop", name=name, node="n-1", labels=(("app", app),)) for name, app in labels.items()]
+    known = [allow(app) for app in ("third", "web", "other")]
+
+    for listed in (pods, pods[::-1]):
+        found = sharing(replace(pods[0], labels=()), Sharers(listed), known).open_near
+        assert [one.policy for one in found] == [
+            "allow-other (by pod web-b)", "allow-web (by pod web-c)", "allow-third (by pod web-e)",
+        ]  # fmt: skip
 
 
 # -- the objects that deny ----------------------------------------------------------------------------------

@@ -396,6 +396,20 @@ def test_an_opening_in_words(spec: Raw, words: str) -> None:
     assert in_words(found) == (words,)
 
 
+def test_a_count_is_that_of_the_policy_s_own_namespace_and_of_the_namespaces_labels() -> None:
+    """Several targets ask the same pods about equal rules."""
+    crowds = [Crowd([TARGET, FRONT]), Crowd([PODS_NOW[2]])]
+    near: Raw = {"podSelector": {}, "ingress": [{"from": [{"podSelector": {}}]}]}
+    wide: Raw = {"podSelector": {}, "ingress": [{"from": [{"namespaceSelector": {"matchLabels": {"y": ""}}}]}]}
+
+    def count(pod: Pod, spec: Raw, spaces: dict[str, dict[str, str]]) -> int | None:
+        (found,) = openings(pod, [policy("allow", spec, pod.namespace)], crowds, spaces)
+        return found.pods
+
+    assert [count(one, near, {}) for one in (TARGET, PODS_NOW[2])] == [1, 0]
+    assert [count(TARGET, wide, spaces) for spaces in ({}, {"shop": {"y": ""}}, {"cart": {"y": ""}})] == [0, 1, 1]
+
+
 def test_what_is_no_label_is_not_repeated() -> None:
     evil = "\x1b[31m;rm -rf"
     spec = {
