@@ -17,8 +17,9 @@ from pathlib import Path
 import pytest
 
 from tests.cluster import build, pins, pki
+from tests.cluster.apart import only_one, run_apart
 from tests.cluster.images import pack
-from tests.cluster.layout import HERE, Layout, Settings
+from tests.cluster.layout import HERE, STATE, Layout, Settings
 from tests.cluster.processes import Failed, Processes, birth, until
 
 SLEEP = [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(600)"]
@@ -181,6 +182,33 @@ def test_without_a_cluster_status_says_so(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.cluster", "status"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (1, "cluster: down\n", "")
+
+
+def test_a_second_cluster_that_runs_is_not_taken_for_the_remains_of_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    monkeypatch.setenv(STATE, str(tmp_path / "state"))
+    its = tmp_path / "state-apart" / "etcd"
+    its.mkdir(parents=True)
+
+    with only_one(tmp_path / "state-apart"), pytest.raises(Failed, match="a second cluster runs already"):
+        run_apart(["false"])
+
+    assert its.is_dir()
+
+
+def test_what_runs_in_a_second_cluster_holds_it_after_its_starter_s_end(tmp_path: Path) -> None:
+    with only_one(tmp_path / "state") as held:
+        process = subprocess.Popen(["sleep", "60"], pass_fds=[held])
+    try:
+        with pytest.raises(Failed), only_one(tmp_path / "state"):
+            pass
+    finally:
+        process.kill()
+        process.wait()
+
+    with only_one(tmp_path / "state"):
+        pass
 
 
 def test_what_changes_the_whole_cluster_waits_for_other_runs_but_not_for_its_own(tmp_path: Path) -> None:
