@@ -58,6 +58,7 @@ LOCK_SECONDS = 1.0
 """Seconds between tries of a lock that another process holds."""
 SEND_TIMEOUT = 15.0
 """Seconds that one write may take."""
+Begun = Job | r.StepClosed | r.StepWaiting | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,13 +194,14 @@ class Engine:
         """Begin what was decided; all looks of one wave share a snapshot."""
         bodies: list[r.AnyBody] = []
         wave: list[Job] = []
+        now = self.setting.clock()
         for command in commands:
             if isinstance(command, Expand):
                 bodies.append(self._expand(command, playbook, run))
             elif isinstance(command, End):
                 bodies.append(close(run, command.unit, command.verdict, condition=command.condition))
             elif isinstance(command, Turn):
-                begun = self._prepare(command.unit, playbook, run)
+                begun = self._prepare(command.unit, playbook, run, now)
                 if isinstance(begun, Job):
                     wave.append(begun)
                 elif begun is not None:
@@ -212,7 +214,7 @@ class Engine:
                 self.flight.submit(job, partial(look, job.task, reader, self.setting.limits))
         return bool(bodies or wave)
 
-    def _prepare(self, unit: Unit, playbook: Playbook, run: RunState) -> Job | r.StepClosed | r.StepWaiting | None:
+    def _prepare(self, unit: Unit, playbook: Playbook, run: RunState, now: str) -> Begun:
         """A job that may look now, the record that ends the step or makes it wait, or None: later in this process."""
         aimed = self._aim(unit, playbook, run)
         if isinstance(aimed, Missing):
@@ -226,13 +228,11 @@ class Engine:
         if held is None:
             if any(name in names for job in self.jobs.values() for name in job.names):
                 return None  # a step of this process has it: it ends by itself
-            until = after(self.setting.clock(), LOCK_SECONDS)
             why = f"another process holds a lock that this step needs: {', '.join(names)}"
-            turn = run.step(unit.key).turn + 1
+            turn, until = run.step(unit.key).turn + 1, after(now, LOCK_SECONDS)
             return r.StepWaiting(run=run.id, step=unit.key, turn=turn, until=until, why=why)
-        begun = run.step(unit.key).started or self.setting.clock()
-        task = task_of(unit, aimed, self.state, run)
-        self.jobs[unit.key] = job = Job(unit, held, task, names, deadline=after(begun, unit.step.timeout))
+        deadline = after(run.step(unit.key).started or now, unit.step.timeout)
+        self.jobs[unit.key] = job = Job(unit, held, task_of(unit, aimed, self.state, run), names, deadline)
         return job
 
     def _aim(self, unit: Unit, playbook: Playbook, run: RunState) -> Aim | Missing | Refuse:

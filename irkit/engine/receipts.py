@@ -20,7 +20,7 @@ from irkit.errors import (
 )
 from irkit.model import records as r
 from irkit.model.effects import AwsCall, KubeCall, Store
-from irkit.model.ports import Reply, World
+from irkit.model.ports import Clock, Reply, World
 from irkit.model.refs import ClusterRef
 from irkit.model.times import after
 
@@ -61,7 +61,7 @@ def send(
     return Sent(effect, error=Unreachable(msg))
 
 
-def end_of(sent: Sent, run: str, step: str, turn: int, key: str, mark: str, now: str) -> list[r.AnyBody]:  # noqa: PLR0913, PLR0917 -- an effect's full address
+def end_of(sent: Sent, run: str, step: str, turn: int, key: str, mark: str, clock: Clock) -> list[r.AnyBody]:  # noqa: PLR0913, PLR0917 -- an effect's full address
     """The records of an effect's end, and of what the step then does."""
     effect, error = sent.effect, sent.error
     if sent.reply is not None:
@@ -84,7 +84,7 @@ def end_of(sent: Sent, run: str, step: str, turn: int, key: str, mark: str, now:
         message=str(error)[:1000],
         retry_after_ms=int(error.retry_after * 1000) if isinstance(error, Throttled) else 0,
     )  # fmt: skip
-    follow = _follow(error, run, step, turn, now)
+    follow = _follow(error, run, step, turn, clock)
     return [failed, follow] if follow is not None else [failed]
 
 
@@ -96,10 +96,10 @@ def kept(effect: Store, run: str, step: str, mark: str, *, complete: bool = True
     )  # fmt: skip
 
 
-def _follow(error: IrkitError, run: str, step: str, turn: int, now: str) -> r.AnyBody | None:
+def _follow(error: IrkitError, run: str, step: str, turn: int, clock: Clock) -> r.AnyBody | None:
     """Parking for what only others can mend, waiting for what time mends; anything else is looked at again at once."""
     if isinstance(error, Throttled):
-        until = after(now, error.retry_after)
+        until = after(clock(), error.retry_after)
         return r.StepWaiting(run=run, step=step, turn=turn, until=until, why=str(error))
     detail, hint = str(error), error.hint
     if isinstance(error, CredentialsExpired):

@@ -96,7 +96,7 @@ class Turns:
         """An effect ended: journal how, and go on with the next of the same plan."""
         self.flying.pop(job.key, None)
         turn = run.step(job.unit.key).turn
-        then = Then(end_of(sent, run.id, job.unit.key, turn, job.key, job.task.mark.id, self.clock()))
+        then = Then(end_of(sent, run.id, job.unit.key, turn, job.key, job.task.mark.id, self.clock))
         if job.unit.step.on_failure == "continue":  # as where a look is denied: nobody waits for a grant
             then.bodies = [_failed(run, job, body) for body in then.bodies]
         if not sent.ok and job.effect.access in job.task.action.spec.optional:

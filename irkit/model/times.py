@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 _EXAMPLE = "2026-11-21T12:00:00.000000Z"
 
@@ -20,6 +21,7 @@ def moment(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
+@lru_cache(maxsize=1024)  # a fleet's steps begin at few moments, and all have the same time
 def after(text: str, seconds: float) -> str:
     """So many seconds later."""
     return stamp(moment(text) + timedelta(seconds=seconds))
