@@ -16,7 +16,7 @@ import pytest
 
 from tests.cluster.api import Api, ApiError, path_of
 from tests.cluster.images import BUSYBOX
-from tests.cluster.live import Actor
+from tests.cluster.live import Actor, Cluster
 from tests.cluster.pods import pod
 from tests.cluster.scenes import refused
 from tests.cluster.shop import Json, Shop, case_of
@@ -31,6 +31,7 @@ spec:
 """
 PROTECT = '    - {id: protect, uses: kube.protect_pod, with: {pod: "${inputs.pod}"}}\n'
 ISOLATE = '    - {id: isolate, uses: kube.isolate_pod, needs: [protect], with: {pod: "${inputs.pod}"}}\n'
+AWS = "networking.k8s.aws"
 DELETE = """\
     - id: delete
       uses: kube.delete_pod
@@ -227,6 +228,46 @@ def test_a_namespace_that_is_deleted_leaves_it_isolated(shop: Shop, tmp_path: Pa
         assert not shop.reaches(client, shop.target)
         held.take_back()
         cluster.until("the namespace to go", lambda: not cluster.exists("Namespace", shop.namespace), 90)
+
+
+@pytest.fixture
+def endpoints(cluster: Cluster) -> Iterator[Callable[[str], str]]:
+    """The path of a namespace's PolicyEndpoints, which VPC CNI's agents obey. Nobody makes any here."""
+    names = {"plural": "policyendpoints", "singular": "policyendpoint", "kind": "PolicyEndpoint"}
+    schema: Json = {"openAPIV3Schema": {"type": "object", "properties": {"spec": {"type": "object"}}}}
+    version: Json = {"name": "v1alpha1", "served": True, "storage": True, "schema": schema}
+    name = f"policyendpoints.{AWS}"
+    spec: Json = {"group": AWS, "scope": "Namespaced", "names": names, "versions": [version]}
+    api = "apiextensions.k8s.io/v1"
+    cluster.apply(
+        {"apiVersion": api, "kind": "CustomResourceDefinition", "metadata": {"name": name}, "spec": spec},
+    )
+    cluster.until("it to be served", lambda: cluster.api.raw("GET", f"/apis/{AWS}/v1alpha1/policyendpoints")[0] == 200)
+    yield lambda namespace: f"/apis/{AWS}/v1alpha1/namespaces/{namespace}/policyendpoints"
+    cluster.delete("CustomResourceDefinition", name)
+
+
+def test_what_vpc_cni_enforces_of_its_policy_stays_too(endpoints: Callable[[str], str], held: Held) -> None:
+    """Its controller names them after the policy, gives them no labels, and can make none where a namespace ends."""
+    cluster, namespace, api = held.shop.cluster, held.shop.namespace, held.shop.cluster.api
+    ours, where = f"irkit-{held.case.rpartition('-')[2]}-0a1b2c-x7k2p", endpoints(namespace)
+    head = {"apiVersion": f"{AWS}/v1alpha1", "kind": "PolicyEndpoint"}
+    for name in ("allow-web-q8w3e", ours):
+        api.call("POST", where, {**head, "metadata": {"name": name}})
+
+    def left() -> list[str]:
+        return [one["metadata"]["name"] for one in api.call("GET", where)["items"]]
+
+    cluster.delete("Namespace", namespace, wait=False)
+    cluster.until("others of its kind to go", lambda: left() == [ours])
+    why = f"isolates what is held as evidence: irkit status {held.case}"
+    cluster.until("it to say why", lambda: why in str(cluster.get("Namespace", namespace)["status"]))
+    assert left() == [ours]
+    (policy,) = [one for one in cluster.list_of("ValidatingAdmissionPolicy") if held.case in str(one)]
+    assert "expressionWarnings" not in policy["status"].get("typeChecking", {})
+
+    held.take_back()
+    cluster.until("the namespace to go", lambda: not cluster.exists("Namespace", namespace), 90)
 
 
 def test_irkit_itself_deletes_it_only_as_a_user_that_the_step_names(held: Held) -> None:
