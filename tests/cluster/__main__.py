@@ -61,9 +61,11 @@ def main(words: list[str]) -> int:
 
 
 def _with(words: list[str], *, apart: bool) -> int:
-    """The command's exit status, once the cluster is gone again."""
+    """The command's exit status, once the cluster is gone again; one that was up already stays."""
     if apart:
         return run_apart([sys.executable, "-m", "tests.cluster", "with", "--", *words])
+    if Settings.load(Layout().settings) is not None:
+        return run_undisturbed(words)
     try:
         _again("up")
         return run_undisturbed(words)

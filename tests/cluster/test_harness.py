@@ -224,7 +224,7 @@ with TURNS.shared():
     print("shared again", flush=True)
     sys.stdin.readline()
 """
-    environment = os.environ | {"IRKIT_CLUSTER_STATE": str(tmp_path), "PYTHONPATH": str(HERE.parents[1])}
+    environment = os.environ | {"IRKIT_CLUSTER_CACHE": str(tmp_path), "PYTHONPATH": str(HERE.parents[1])}
     command = [sys.executable, "-c", program]
     pipe = subprocess.PIPE
 

@@ -45,7 +45,7 @@ class Turns:
 
     def _hold(self) -> None:
         if self._file is None:
-            path = Layout().state / "turns"
+            path = Layout().cache / f"{Layout().state.name}.turns"
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._file, fcntl.LOCK_EX if self._alone else fcntl.LOCK_SH if self._sharing else fcntl.LOCK_UN)

@@ -60,8 +60,10 @@ class World:
             headers["Content-Type"] = kind or "application/json"
         data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
         suffix = f"?{urlencode(query)}" if query else ""
+        before, writes = self.changed, method != "GET" and "dryRun" not in query and "reviews" not in path
+        self.changed |= writes  # also where no answer comes
         answer = self.http.request(method, f"{self.url}{path}{suffix}", body=data, headers=headers, retries=False)
-        self.changed |= method != "GET" and answer.status < 400 and "dryRun" not in query and "reviews" not in path
+        self.changed = before if answer.status >= 400 else self.changed
         text = answer.data
         return Answer(answer.status, answer.headers, json.loads(text) if text[:1] in {b"{", b"["} else text.decode())
 
