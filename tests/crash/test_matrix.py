@@ -24,7 +24,7 @@ from tests.crash.harness import Scene, world_of
 from tests.crash.matrix import fresh, uninterrupted, violated
 
 pytestmark = [pytest.mark.timeout(900), pytest.mark.e2e]
-SHARES = [("two", 0, 1), *(("whole", share, 4) for share in range(4))]
+SHARES = [("two", 0, 1), *(("whole", share, 8) for share in range(8))]
 """The points of a scene in so many equal shares: workers take them side by side."""
 
 
