@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import io
+import itertools
 import os
 import pty
 import re
@@ -23,8 +24,7 @@ from rich.text import Text
 PICTURE = Path(__file__).resolve().parents[1] / "docs" / "images" / "drill.svg"
 BOOK = "compromised-pod"
 COLUMNS = 80
-LAST = re.compile(r"^\W*LAB\W.*/", re.MULTILINE)
-"""From here on the screen names paths of this machine."""
+DRAWN_ANEW = re.compile(r"[^\n\r]*[\u2800-\u28ff][^\n\r]*\r")  # the line that moves, until it is written over
 FONT = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)  # it would be fetched from another host
 
 
@@ -33,8 +33,14 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as state:
         screen, status = _watched([sys.executable, "-m", "irkit", "drill", "run", BOOK], state)
     if status == 0:
-        PICTURE.write_text(_drawn(LAST.split(screen)[0].rstrip()), "utf-8")
+        PICTURE.write_text(_drawn(_public(screen, state)), "utf-8")
     return status
+
+
+def _public(screen: str, folder: str) -> str:
+    """What comes before the report, which is in a folder of this machine; without the line that is drawn anew."""
+    lines = DRAWN_ANEW.sub("", screen).split("\n")
+    return "\n".join(itertools.takewhile(lambda line: folder not in line and "Report of" not in line, lines)).rstrip()
 
 
 def _watched(command: list[str], state: str) -> tuple[str, int]:
