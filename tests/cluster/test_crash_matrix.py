@@ -122,7 +122,7 @@ class Real(Overseer):
         """What this case asked of the API server, by its own audit log.
 
         Less the tool pods that it made: a try that said too little is made again, and on a busy machine some say little.
-        Less creates without a name, too: their sender died before the API server had read what they were to create.
+        Less creates without a name that made nothing: their sender died before the API server had read them.
         """
         return [
             {

@@ -27,8 +27,8 @@ class Play:
     """A playbook as it is typed, and what is expected of it.
 
     `words` are what follows `contain`; `asks` the steps that a second person agrees to, in their order. `verdicts` are
-    those of steps that are not simply proven; `not_undone` the objects that undo may not bring back, by kind and name, and
-    `kept` the kinds of which new ones stay.
+    those of steps that are not simply proven; `not_undone` the objects that undo cannot bring back, by kind and name,
+    `by_chance` those that a controller may take afterwards, and `kept` the kinds of which new ones stay.
     """
 
     book: str
@@ -38,6 +38,7 @@ class Play:
     verdicts: Mapping[str, set[str]] = field(default_factory=dict)
     status: int = 0
     not_undone: Callable[[Shop], set[tuple[str, str]]] = lambda _shop: set()
+    by_chance: Callable[[Shop], set[tuple[str, str]]] = lambda _shop: set()
     kept: frozenset[str] = frozenset()
     before: Callable[[Shop], None] = lambda _shop: None
 
@@ -155,7 +156,7 @@ PLAYS = {
         lambda s: ("pod", s.name(s.target)),
         compromised,
         # The ReplicaSet has one too many then. It takes the younger one, and by chance among those of about one age.
-        not_undone=lambda s: {("Pod", s.web[1]["metadata"]["name"])},
+        by_chance=lambda s: {("Pod", s.web[1]["metadata"]["name"])},
     ),
     "compromised-pod, replacing": Play(
         "compromised-pod",
@@ -279,7 +280,10 @@ def test_it_does_what_it_says_under_exactly_its_rbac_and_takes_it_back(shop: Sho
         cluster.ready(shop.namespace, 2, app="web")
         after = shop.dump()
     the_audit_log_agrees(shop, mine, case)
-    lost = {key for key in before if key not in after and (key[0], key[2]) in play.not_undone(shop)}
+    lost = {key for key in before if (key[0], key[2]) in play.not_undone(shop)}
+    taken = {key for key in before if key not in after and (key[0], key[2]) in play.by_chance(shop)}
+    assert not taken or "is likely deleted" in " ".join(undone.stdout.split()), undone.stdout
+    lost |= taken
     assert {key: one for key, one in before.items() if key not in lost} == {
         key: one for key, one in after.items() if key in before or key[0] not in play.kept
     }
