@@ -274,12 +274,13 @@ class Cluster:
         until(what, seconds, done)
 
     def ready(self, namespace: str, count: int, **labels: str) -> list[Json]:
-        """Wait for so many Ready pods that are not about to end, and give them by name."""
+        """Wait for so many Ready pods that are not about to end, nor in the way of a rollout, and give them by name."""
         found: list[Json] = []
 
         def enough() -> bool:
+            rolling = any(is_rolling(one) for one in self.list_of("Deployment", namespace))
             found[:] = [one for one in self.list_of("Pod", namespace, **labels) if is_ready(one)]
-            return len(found) == count
+            return len(found) == count and not rolling
 
         self.until(f"{count} Ready pods in {namespace} with {labels}", enough, 60)
         return found
@@ -430,6 +431,13 @@ def is_ready(pod: Mapping[str, Any]) -> bool:
     """Whether a pod serves and is not about to end."""
     conditions = {one["type"]: one["status"] for one in pod["status"].get("conditions", [])}
     return conditions.get("Ready") == "True" and "deletionTimestamp" not in pod["metadata"]
+
+
+def is_rolling(deployment: Mapping[str, Any]) -> bool:
+    """Whether it has pods of an older template, or may have: its controller has not looked at the latest one."""
+    meta, status = deployment["metadata"], deployment["status"]
+    seen = status.get("observedGeneration", 0) >= meta["generation"]
+    return not seen or status.get("updatedReplicas", 0) != status.get("replicas", 0)
 
 
 def _path(document: Mapping[str, Any]) -> str:

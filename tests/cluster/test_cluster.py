@@ -43,6 +43,18 @@ def test_pods_run_and_are_ready(cluster: Cluster, namespace: str) -> None:
     assert len({address(one) for one in cluster.ready(namespace, 2, app="web")}) == 2
 
 
+def test_ready_pods_are_those_that_stay_when_a_rollout_is_over(cluster: Cluster, namespace: str) -> None:
+    cluster.apply(deployment("web", 2), namespace=namespace)
+    before = {one["metadata"]["uid"] for one in cluster.ready(namespace, 2, app="web")}
+    anew = {"spec": {"template": {"metadata": {"annotations": {"anew": "yes"}}}}}
+    cluster.patch("Deployment", "web", anew, namespace)
+
+    after = cluster.ready(namespace, 2, app="web")
+
+    assert ["yes", "yes"] == [one["metadata"].get("annotations", {}).get("anew") for one in after]
+    assert not before & {one["metadata"]["uid"] for one in after}
+
+
 def test_both_nodes_are_ready_and_have_the_pod_ranges_that_their_pods_get(harness: Cluster, namespace: str) -> None:
     victim, peer = two_pods(harness, namespace)
     ranges = {one["metadata"]["name"]: one["spec"]["podCIDR"] for one in harness.list_of("Node")}

@@ -27,6 +27,7 @@ from irkit.engine.inbox import Request, new_id
 from irkit.engine.perform import Closed, Parked
 from irkit.engine.preflight import Preflight
 from irkit.errors import Denied, Refused, UsageError
+from irkit.journal.state import RunState
 from irkit.model.base import Json as JsonValue
 from irkit.model.effects import Access, KubeCall, Resource
 from irkit.model.kube import EXTENSIONS, RESOURCES
@@ -310,6 +311,7 @@ class Played:
     run: Run
     folder: Path
     stop: threading.Event = field(default_factory=threading.Event)
+    unfinished: dict[str, str] = field(default_factory=dict)
 
     @property
     def app(self) -> App:
@@ -336,10 +338,18 @@ class Played:
             )
             App(self.folder, "bo", Parts(connect=self.who.reach)).ask_case(ticket.case, wish)
             end = self.advance(ticket)
+        self.unfinished = self._short(end.run)
         return ticket
 
     def advance(self, ticket: Ticket) -> Closed | Parked:
         return self.app.advance(ticket, self.stop, lambda _records: None)
+
+    @staticmethod
+    def _short(run: RunState) -> dict[str, str]:
+        """Steps that found nothing to do, or did not do what they are for: with what they say."""
+        done = ("proven", "unproven", "leaky", "skipped: not needed")
+        said = {key: str(one.verdict or f"{one.phase}: {one.why}") for key, one in run.steps.items()}
+        return {key: how for key, how in said.items() if not how.startswith(done)}
 
     def undo(self, case: str) -> None:
         """Take it back, or go on with that where it was stopped; nothing may have been done."""
@@ -404,7 +414,9 @@ def test_with_the_preflight_bypassed_the_api_itself_says_no(shop: Shop, tmp_path
         for number, run in enumerate(RUNS):
             mark = shop.cluster.mark()
             played = Played(held[run.book], run, tmp_path / f"whole-{number}")
-            played.undo(played.apply().case)
+            ticket = played.apply()
+            assert {} == played.unfinished, run
+            played.undo(ticket.case)
             for one in tried(by(held[run.book], shop.cluster.audit(mark))):
                 first.setdefault(one, run)
             refresh(shop)
