@@ -73,11 +73,15 @@ def _incident(own: Context, drill: Drill, control: LabControl, where: Path) -> t
     from irkit.cli.loop import drive  # noqa: PLC0415 -- as above
     from irkit.cli.reporting import write_report  # noqa: PLC0415 -- as above
     from irkit.lab.drills import judge  # noqa: PLC0415 -- as above
+    from irkit.lab.drills.trials import Attacker  # noqa: PLC0415 -- as above
     from irkit.views.plan import header_lines  # noqa: PLC0415 -- as above
 
     with control:
         ask = ask_for_finding(own, str(drill.finding), "", "", [])
         own.show(header_lines(ask))
+        ways = {trial.does for trial in drill.trials}
+        attacker = Attacker(control, getattr(ask.target, "namespace", ""), ask.target.name)
+        attacker.begin(ways)
         ticket = own.app.open_run(ask)
         own.show([["Case      ", f"{ticket.case} (new) · run {ticket.run}"], [""]], lab=False)
         status = drive(own, ticket, following=False)  # what to type next is said when it has been judged
@@ -85,7 +89,7 @@ def _incident(own: Context, drill: Drill, control: LabControl, where: Path) -> t
         own.show([[""]], lab=False)
         verified = write_report(own, ticket.case, report, "html")
         case = own.app.cases.load(ticket.case)
-        score = judge(drill, case, case.runs[ticket.run], status, control.dump())
+        score = judge(drill, case, case.runs[ticket.run], status, control.dump(), attacker.works(ways))
     return score, report, verified
 
 

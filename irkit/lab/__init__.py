@@ -7,8 +7,9 @@ What it serves: get and list (selectors, pages, metadata alone) of `model.kube.R
 patching (JSON Patch, merge patches) and deleting of the kinds in `kinds.KINDS` and `deletes.DELETABLE`; the scale of
 workloads; evictions; reviews; what a client asks first (`discovery`), so that `kubectl get`, `describe`, `label` and
 `delete --wait=false` work on it; /version and the health paths. It has no tables, no watch and no OpenAPI. Everything
-else is answered 501 and listed by `control.unserved()`, which tests assert to be
-empty. Who may do what is a token's own table (`auth.Rule`) or the world's roles and bindings.
+else is answered 501 and listed by `control.unserved()`, which tests assert to be empty. Who may do what is a token's
+own table (`auth.Rule`) or the world's roles and bindings.
+ValidatingAdmissionPolicies and quotas of pods are enforced (`admission`, `quotas`), on controllers too.
 After each write the controllers (`lab.controllers`) run to rest in the same thread. Behind them is a network
 (`lab.network`) that the client API cannot touch; pods of the tool image look at it (`lab.programs`).
 

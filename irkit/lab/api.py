@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import orjson
 
-from irkit.lab import bodies, deletes, discovery, escalation, reads, reviews, routes, scale, writes
+from irkit.lab import admission, bodies, deletes, discovery, escalation, reads, reviews, routes, scale, writes
 from irkit.lab.audit import AuditLog, Entry
 from irkit.lab.auth import Identity, Tokens, act_as, attributes, authorize, denied
 from irkit.lab.controllers import Controllers
@@ -22,7 +22,7 @@ from irkit.lab.rbac import Attributes
 from irkit.lab.routes import ACCESS_REVIEWS, OTHERS_REVIEWS, RULES_REVIEWS, SELF_REVIEWS, Call
 from irkit.lab.spoil import spoil
 from irkit.lab.status import ApiError, forbidden, not_acceptable, not_installed, unserved
-from irkit.lab.world import World, now
+from irkit.lab.world import Guard, World, now
 from irkit.model.kube import EXTENSIONS
 
 VERSION: Final = {
@@ -193,28 +193,38 @@ class Api:
         return reviews.myself(who, request.body) if call.resource is SELF_REVIEWS else b""
 
     def _write(self, who: Identity, call: Call, request: Request, entry: Entry) -> Response:
+        world, warnings = self.world, list[str]()
+        asker = admission.Asker(who.user, who.groups)
         if call.verb == "delete":
-            done = deletes.delete(self.world, call, request.body)
+            options = bodies.delete_options(request.body, call.query)
+            admit = admission.guard(world, asker, call, warnings, dry_run=options.dry_run)
+            done = deletes.delete(world, call, options, admit)
         else:
             headers = request.headers
             how = bodies.options(call, headers.get("user-agent", ""), headers.get("content-type", ""))
-            guard = escalation.guard(self.world, who, call)
+            admit = admission.guard(world, asker, call, warnings, dry_run=how.dry_run)
             if call.subresource == "eviction":
-                done = deletes.evict(self.world, call, request.body, dry_run=how.dry_run)
+                done = deletes.evict(world, call, request.body, admit, dry_run=how.dry_run)
             elif call.subresource:
-                done = scale.patch(self.world, call, request.body, how)
-            elif call.verb == "create":
-                done = writes.create(self.world, call, request.body, how, guard)
-            elif call.verb == "patch":
-                done = writes.patch(self.world, call, request.body, how, guard)
+                done = scale.patch(world, call, request.body, how, admit)
+            elif call.verb in {"create", "patch"}:
+                perform = writes.create if call.verb == "create" else writes.patch
+                done = perform(world, call, request.body, how, _both(escalation.guard(world, who, call), admit))
             else:
                 unserved(f"{call.verb} of {call.resource}")
         entry.applied = done.applied
         entry.dry_run = done.dry_run
         code = 201 if call.verb == "create" else 200
-        return Response(
-            code, done.body, headers=tuple(("Warning", f'299 - "{_quote(text)}"') for text in done.warnings)
-        )
+        told = (*done.warnings, *warnings)
+        return Response(code, done.body, headers=tuple(("Warning", f'299 - "{_quote(text)}"') for text in told))
+
+
+def _both(first: Guard, then: Guard) -> Guard:
+    def ask(old: dict[str, Any] | None, new: dict[str, Any] | None) -> None:
+        first(old, new)
+        then(old, new)
+
+    return ask
 
 
 def _quote(text: str) -> str:

@@ -16,6 +16,7 @@ from irkit.lab.api import Api
 from irkit.lab.auth import Identity
 from irkit.lab.behaviour import Behaviour
 from irkit.lab.faults import Fault
+from irkit.lab.http import Request
 from irkit.lab.network import Answer, Life, NetworkState
 from irkit.lab.patches import merge
 from irkit.lab.world import BY_KIND, BY_PLURAL, Entry, State, make_uid, now
@@ -59,6 +60,10 @@ class ControlPlane(ABC):
     def delete(self, resource: str, name: str, namespace: str = "") -> None:
         """Take an object away as somebody else, at once."""
         self._ask("delete", resource=resource, name=name, namespace=namespace)
+
+    def request(self, verb: str, path: str, body: Json) -> int:
+        """Ask the client API as the cluster's admin; gives the status of the answer."""
+        return cast("int", self._ask("request", verb=verb, path=path, body=body))
 
     def audit(self) -> list[Json]:
         """Every request since the start, the last reset or `clear_audit`; fields as in `audit.Entry`."""
@@ -206,6 +211,10 @@ class Control(ControlPlane):
             stored = self._world.put(resource, new).copy()
             self._controllers.run()
             return stored
+
+    def _do_request(self, verb: str, path: str, body: Json) -> int:
+        headers = {"authorization": f"Bearer {self._api.tokens.text['admin']}", "content-type": "application/json"}
+        return self._api.handle(Request(verb, path, headers, orjson.dumps(body))).code
 
     def _do_audit(self) -> list[Json]:
         return self._api.audit.dump()

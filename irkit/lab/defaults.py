@@ -129,3 +129,25 @@ def nothing(_doc: Doc) -> None:
 
 
 policy = default_policy
+
+
+def admission_policy(doc: Doc) -> None:
+    """A ValidatingAdmissionPolicy. Source: `pkg/apis/admissionregistration/v1/defaults.go`."""
+    spec = doc.setdefault("spec", {})
+    spec.setdefault("failurePolicy", "Fail")
+    _match_resources(spec.setdefault("matchConstraints", {}))
+
+
+def admission_binding(doc: Doc) -> None:
+    """A ValidatingAdmissionPolicyBinding."""
+    spec = doc.setdefault("spec", {})
+    if "matchResources" in spec:
+        _match_resources(spec["matchResources"])
+
+
+def _match_resources(match: Doc) -> None:
+    match.setdefault("matchPolicy", "Equivalent")
+    match.setdefault("namespaceSelector", {})
+    match.setdefault("objectSelector", {})
+    for rule in (*match.get("resourceRules", ()), *match.get("excludeResourceRules", ())):
+        rule.setdefault("scope", "*")

@@ -9,12 +9,13 @@ import orjson
 from irkit.lab import managed
 from irkit.lab.bodies import DeleteOptions, delete_options, read_object
 from irkit.lab.controllers import budgets
-from irkit.lab.controllers.ownership import ENDED, is_ready
+from irkit.lab.controllers.ownership import is_ready
 from irkit.lab.controllers.pods import end
 from irkit.lab.kinds import KINDS
+from irkit.lab.objects import ENDED
 from irkit.lab.routes import Call
 from irkit.lab.status import ApiError, not_found, precondition_failed, refuse, too_many, unserved
-from irkit.lab.world import Entry, World, now
+from irkit.lab.world import Entry, Guard, World, now
 from irkit.lab.writes import Written
 from irkit.model.effects import Resource
 from irkit.model.kube import NAMESPACES, NODES, PDBS, PODS, RESOURCE_QUOTAS, SERVICE_ACCOUNTS, SERVICES
@@ -27,16 +28,15 @@ _ANSWERED_WHOLE: Final = frozenset({SERVICES, SERVICE_ACCOUNTS, RESOURCE_QUOTAS}
 """Deleting one of these is answered with the object, as of pods (`ReturnDeletedObject` in `pkg/registry`)."""
 
 
-def delete(world: World, call: Call, body: bytes) -> Written:
+def delete(world: World, call: Call, how: DeleteOptions, guard: Guard) -> Written:
     """DELETE of an object."""
     if call.resource not in DELETABLE:
         unserved(f"deleting {call.resource}")
-    how = delete_options(body, call.query)
     with world.lock:
-        return _delete(world, call, how)
+        return _delete(world, call, how, guard)
 
 
-def _delete(world: World, call: Call, how: DeleteOptions) -> Written:
+def _delete(world: World, call: Call, how: DeleteOptions, guard: Guard | None = None) -> Written:
     entry = world.get(call.resource, call.namespace, call.name)
     if entry is None:
         raise not_found(call.resource, call.name)
@@ -44,6 +44,8 @@ def _delete(world: World, call: Call, how: DeleteOptions) -> Written:
     _check_preconditions(call, meta, how)
     if meta.get("finalizers"):
         unserved("deleting an object that has finalizers")
+    if guard is not None:
+        guard(entry.doc, None)
     if call.resource is PODS:
         return _delete_pod(world, entry, how)
     if not how.dry_run:
@@ -85,8 +87,8 @@ def _delete_pod(world: World, entry: Entry, how: DeleteOptions) -> Written:
     return Written(body, applied=applied, dry_run=how.dry_run)
 
 
-def evict(world: World, call: Call, body: bytes, *, dry_run: bool) -> Written:
-    """POST of an Eviction: a delete that PodDisruptionBudgets can refuse (429)."""
+def evict(world: World, call: Call, body: bytes, guard: Guard, *, dry_run: bool) -> Written:
+    """POST of an Eviction: a delete that PodDisruptionBudgets can refuse (429). Policies see the Eviction alone."""
     doc, _ = read_object(body, EVICTIONS, "V1Eviction", "Warn")
     if doc.get("metadata", {}).get("name") != call.name:
         refuse("name in URL does not match name in Eviction object")
@@ -96,6 +98,7 @@ def evict(world: World, call: Call, body: bytes, *, dry_run: bool) -> Written:
         entry = world.get(PODS, call.namespace, call.name)
         if entry is None:
             raise not_found(PODS, call.name)
+        guard(None, doc)
         budget = _check_budget(world, entry)
         done = _delete(world, call, how)
         if done.applied and budget is not None:

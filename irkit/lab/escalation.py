@@ -12,8 +12,7 @@ from irkit.lab.auth import Identity, authorize, held
 from irkit.lab.rbac import Attributes
 from irkit.lab.routes import Call
 from irkit.lab.status import forbidden, not_found
-from irkit.lab.world import World
-from irkit.lab.writes import Guard
+from irkit.lab.world import Guard, World
 from irkit.model.effects import Resource
 from irkit.model.kube import CLUSTER_ROLES, ROLES
 
@@ -29,9 +28,8 @@ def guard(world: World, who: Identity, call: Call) -> Guard:
     """What has to be so for this identity's write to be stored."""
     if _MASTERS in who.groups or call.resource.group != rbac.GROUP:
         return lambda _old, _new: None
-    if call.resource in {ROLES, CLUSTER_ROLES}:
-        return lambda old, new: _check_role(world, who, call, old, new)
-    return lambda old, new: _check_binding(world, who, call, old, new)
+    check = _check_role if call.resource in {ROLES, CLUSTER_ROLES} else _check_binding
+    return lambda old, new: check(world, who, call, old, new) if new is not None else None
 
 
 def _check_role(world: World, who: Identity, call: Call, old: Doc | None, new: Doc) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from irkit.lab import defaults, validate
+from irkit.lab import admission, defaults, quotas, validate
 from irkit.lab.status import Cause, bad_value, required, unserved, unsupported
 from irkit.lab.syntax import label_fault
 from irkit.model.effects import Resource
@@ -187,11 +187,12 @@ KINDS: Final[dict[Resource, Kind]] = {
     CLUSTER_ROLES: Kind(creatable=True, check=_role),
     ROLE_BINDINGS: Kind(creatable=True, check=_binding, default=defaults.binding),
     CLUSTER_ROLE_BINDINGS: Kind(creatable=True, check=_binding, default=defaults.binding),
-    # kept as they are written, and enforced by nothing here: only a real API server evaluates them
-    RESOURCE_QUOTAS: Kind(creatable=True),
-    ADMISSION_POLICIES: Kind(creatable=True),
-    ADMISSION_POLICY_BINDINGS: Kind(creatable=True),
+    RESOURCE_QUOTAS: Kind(creatable=True, check=quotas.check),
+    ADMISSION_POLICIES: Kind(creatable=True, check=admission.check_policy, default=defaults.admission_policy),
+    ADMISSION_POLICY_BINDINGS: Kind(creatable=True, default=defaults.admission_binding),
 }
 SCALABLE: Final = frozenset({DEPLOYMENTS, REPLICA_SETS, STATEFUL_SETS})
-GENERATED: Final = frozenset({PODS, NETWORK_POLICIES, DEPLOYMENTS, REPLICA_SETS, PDBS})
+GENERATED: Final = frozenset(
+    {PODS, NETWORK_POLICIES, DEPLOYMENTS, REPLICA_SETS, PDBS, ADMISSION_POLICIES, ADMISSION_POLICY_BINDINGS}
+)
 """Whose spec is counted in metadata.generation from the start."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 import copy
 import hashlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 Object = dict[str, Any]
+ENDED: Final = frozenset({"Succeeded", "Failed"})
+"""Phases of pods that run no more."""
 _ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 
 

@@ -11,7 +11,7 @@ from irkit.lab.bodies import Options, loads
 from irkit.lab.routes import Call
 from irkit.lab.selectors import write
 from irkit.lab.status import conflict, invalid, invalid_patch, not_found, unserved
-from irkit.lab.world import Entry, World, now
+from irkit.lab.world import Entry, Guard, World, now
 from irkit.lab.writes import CHANGED, Written
 from irkit.model.effects import Resource
 
@@ -48,7 +48,7 @@ def get(world: World, call: Call) -> bytes:
         return orjson.dumps(view(_found(world, call)))
 
 
-def patch(world: World, call: Call, body: bytes, how: Options) -> Written:
+def patch(world: World, call: Call, body: bytes, how: Options, guard: Guard) -> Written:
     """A patch: of the whole Scale only spec.replicas counts."""
     operations = loads(body)
     with world.lock:
@@ -69,6 +69,7 @@ def patch(world: World, call: Call, body: bytes, how: Options) -> Written:
         wanted = new.get("spec", {}).get("replicas", 0)
         if causes := kinds.replicas(wanted, "spec.replicas"):
             raise invalid(SCALES, call.name, causes)
+        guard(held, new)
         if wanted == entry.doc["spec"].get("replicas", 1):
             return Written(orjson.dumps(held), applied=False, dry_run=how.dry_run)
         doc = entry.copy()

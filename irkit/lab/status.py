@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from irkit.model.effects import Resource
+
+NOT_SERVED: Final = 501
 
 
 class ApiError(Exception):
@@ -225,4 +227,4 @@ def too_large(limit: int) -> ApiError:
 
 def unserved(what: str) -> NoReturn:
     """501, raised here: the lab does not simulate this. No real API server says so; it fails the test that asked."""
-    raise ApiError(501, "NotImplemented", f"the lab does not implement {what}")
+    raise ApiError(NOT_SERVED, "NotImplemented", f"the lab does not implement {what}")

@@ -10,7 +10,7 @@ import hashlib
 import threading
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -25,6 +25,12 @@ from irkit.model.kube import NODES, PODS, RESOURCES
 
 Key = tuple[str, str]
 """Namespace ("" where there is none) and name."""
+
+Item = tuple[Resource, str, str]
+"""An object that controllers have to do with: its resource, namespace and name."""
+
+Guard = Callable[[dict[str, Any] | None, dict[str, Any] | None], None]
+"""Refuses a write by what it would store: before (None for a create) and after (None for a delete). Raises ApiError."""
 
 FIRST_VERSION: Final = 1000
 BY_PATH: Final = {(each.group, each.version, each.plural): each for each in RESOURCES}
@@ -106,6 +112,7 @@ class State:
     dying: tuple[tuple[float, Resource, Key, str], ...]
     counters: dict[str, int]
     due: dict[str, int]
+    denied: frozenset[Item]
     behaviour: Behaviour
 
 
@@ -113,7 +120,7 @@ class World:
     """The cluster's objects. Callers hold `lock` around what must be one step.
 
     `changes` is what the controllers have not seen yet; `due` says of started pods, by uid, at which request they are
-    ready, or have ended.
+    ready, or have ended. `denied` are objects about which a controller was denied a write: it will try again.
     """
 
     def __init__(self, seed: int, objects: Iterable[dict[str, Any]], behaviour: Behaviour | None = None) -> None:
@@ -122,6 +129,7 @@ class World:
         self.behaviour = behaviour or Behaviour()
         self.changes: list[Change] = []
         self.due: dict[str, int] = {}
+        self.denied: set[Item] = set()
         self._counters: dict[str, int] = {}
         self._tables: dict[Resource, dict[Key, Entry]] = {resource: {} for resource in RESOURCES}
         self._version = FIRST_VERSION
@@ -218,13 +226,17 @@ class World:
         """A snapshot."""
         tables = {resource: dict(table) for resource, table in self._tables.items()}
         dying = tuple(self._dying)
-        return State(tables, self._version, self._serial, dying, dict(self._counters), dict(self.due), self.behaviour)
+        return State(
+            tables, self._version, self._serial, dying, dict(self._counters), dict(self.due), frozenset(self.denied),
+            self.behaviour,
+        )  # fmt: skip
 
     def restore(self, state: State) -> None:
         """Be as the snapshot says, uids and resourceVersions to come included."""
         self._tables = {resource: dict(table) for resource, table in state.tables.items()}
         self._version, self._serial, self._dying = state.version, state.serial, list(state.dying)
         self._counters, self.due, self.behaviour = dict(state.counters), dict(state.due), state.behaviour
+        self.denied = set(state.denied)
         self.changes.clear()
 
     def dump(self) -> list[dict[str, Any]]:

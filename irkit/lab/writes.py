@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -27,7 +26,7 @@ from irkit.lab.status import (
     refuse,
     unserved,
 )
-from irkit.lab.world import Entry, World, make_uid, now
+from irkit.lab.world import Entry, Guard, World, make_uid, now
 from irkit.model.kube import NAMESPACES, PODS, SERVICE_ACCOUNTS, SERVICES
 
 _KEPT_META: Final = ("managedFields", "generation", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink")
@@ -47,10 +46,6 @@ class Written:
     applied: bool
     warnings: tuple[str, ...] = ()
     dry_run: bool = False
-
-
-Guard = Callable[[dict[str, Any] | None, dict[str, Any]], None]
-"""Refuses a write by what it would store: before (None for a create) and after. Raises ApiError 403."""
 
 
 def create(world: World, call: Call, body: bytes, how: Options, guard: Guard) -> Written:

@@ -7,14 +7,14 @@ takes time. May not: threads, or anything that answers requests.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from irkit.lab import programs
 from irkit.lab.controllers import budgets, cluster, deployments, kubelet, others, replicas, scheduler, services
 from irkit.lab.controllers.ownership import Doc, controller_of, is_active, is_ready, selects
 from irkit.lab.network import Network
-from irkit.lab.world import Change, Entry, World
+from irkit.lab.world import Change, Entry, Item, World
 from irkit.model.effects import Resource
 from irkit.model.kube import (
     CLUSTER_ROLES,
@@ -26,6 +26,7 @@ from irkit.model.kube import (
     PDBS,
     PODS,
     REPLICA_SETS,
+    RESOURCE_QUOTAS,
     SERVICE_ACCOUNTS,
     SERVICES,
     STATEFUL_SETS,
@@ -39,11 +40,10 @@ _RECONCILE: Final[dict[Resource, Callable[[World, str, str], None]]] = {
     DAEMON_SETS: others.daemon_set,
     JOBS: others.job,
     PDBS: budgets.reconcile,
+    RESOURCE_QUOTAS: cluster.count,
     SERVICES: services.reconcile,
 }
 _OWNERS: Final = (REPLICA_SETS, STATEFUL_SETS, DAEMON_SETS, JOBS)
-
-Item = tuple[Resource, str, str]
 
 
 class Controllers:
@@ -63,11 +63,13 @@ class Controllers:
         with self._world.lock:
             self._world.count("requests")
             self._due(everything=False)
+            self._again()
             self.run()
 
     def settle(self) -> None:
         """Let everything happen that only waits for time or further requests."""
         with self._world.lock:
+            self._again()
             self.run()
             while self._waits():
                 self._due(everything=True)
@@ -117,6 +119,16 @@ class Controllers:
         for change in changes:
             for item in self._concerned(change):
                 work[item] = None
+        self._reconcile(work)
+
+    def _again(self) -> None:
+        """What a controller was denied it tries again, at the next request: policies come and go."""
+        denied, self._world.denied = sorted(self._world.denied, key=str), set()
+        for _, namespace, name in (one for one in denied if one[0] is PODS):
+            cluster.collect_pod(self._world, namespace, name)
+        self._reconcile(one for one in denied if one[0] is not PODS)
+
+    def _reconcile(self, work: Iterable[Item]) -> None:
         for resource, namespace, name in work:
             if resource is PODS:
                 self._attend(namespace, name)
@@ -153,7 +165,7 @@ class Controllers:
             return self._of_pod(change, namespace, name)
         if resource is NODES:
             return self._of_node(name)
-        if resource in {SERVICES, PDBS, CLUSTER_ROLES}:
+        if resource in {SERVICES, PDBS, CLUSTER_ROLES, RESOURCE_QUOTAS}:
             return [(resource, namespace, name)]
         if resource not in _RECONCILE:
             return []
@@ -197,6 +209,7 @@ class Controllers:
             matched = [doc is not None and budgets.covers(entry.doc, doc) for doc in (old, new)]
             if any(matched) and not (same and matched[0] == matched[1]):
                 items.append((PDBS, namespace, entry.doc["metadata"]["name"]))
+        items += [(RESOURCE_QUOTAS, *_name(each)) for each in self._world.entries(RESOURCE_QUOTAS, namespace)]
         if new is not None:
             items.append((PODS, namespace, name))
         else:  # there is room for others now

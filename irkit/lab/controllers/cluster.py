@@ -1,15 +1,16 @@
-"""Controllers of the cluster itself: taints of cordoned nodes, aggregated roles, and what is left without an owner."""
+"""Controllers of the cluster itself: taints of cordoned nodes, aggregated roles, quotas, and what lost its owners."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from irkit.lab.controllers.ownership import Doc, store
-from irkit.lab.controllers.pods import end
+from irkit.lab import quotas
+from irkit.lab.controllers.ownership import Doc, store, store_status
+from irkit.lab.controllers.pods import dismiss
 from irkit.lab.controllers.scheduler import UNSCHEDULABLE
 from irkit.lab.selectors import from_object, matches
-from irkit.lab.world import Entry, World, now
-from irkit.model.kube import CLUSTER_ROLES, NODES, PODS, RESOURCES, SECRETS
+from irkit.lab.world import BY_KIND, Entry, World, now
+from irkit.model.kube import CLUSTER_ROLES, NODES, PODS, RESOURCE_QUOTAS, RESOURCES, SECRETS
 
 TOKEN_TYPE: Final = "kubernetes.io/service-account-token"  # noqa: S105 -- a Secret's type
 ACCOUNT_NAME: Final = "kubernetes.io/service-account.name"
@@ -51,9 +52,18 @@ def collect(world: World, gone: Entry) -> None:
                 doc["metadata"]["ownerReferences"] = left
                 store(world, resource, entry, doc)
             elif resource is PODS:
-                end(world, entry)
+                dismiss(world, entry)
             else:
                 world.remove(resource, entry.doc["metadata"].get("namespace", ""), entry.doc["metadata"]["name"])
+
+
+def collect_pod(world: World, namespace: str, name: str) -> None:
+    """The garbage collector once more, about a pod that it was denied."""
+    entry = world.get(PODS, namespace, name)
+    owners = entry.doc["metadata"].get("ownerReferences", []) if entry is not None else []
+    found = [world.get(BY_KIND[each["apiVersion"], each["kind"]], namespace, each["name"]) for each in owners]
+    if entry is not None and not any(each and each.uid == own["uid"] for each, own in zip(found, owners, strict=True)):
+        dismiss(world, entry)
 
 
 def forget_tokens(world: World, account: Entry) -> None:
@@ -63,6 +73,15 @@ def forget_tokens(world: World, account: Entry) -> None:
         own = secret.doc["metadata"].get("annotations", {})
         if secret.doc.get("type") == TOKEN_TYPE and own.get(ACCOUNT_UID) == account.uid:
             world.remove(SECRETS, meta["namespace"], secret.doc["metadata"]["name"])
+
+
+def count(world: World, namespace: str, name: str) -> None:
+    """The quota controller's part: the limits as they are enforced, and what is used of them."""
+    quota = world.get(RESOURCE_QUOTAS, namespace, name)
+    if quota is not None:
+        hard = dict(quota.doc["spec"].get("hard", {}))
+        used = dict.fromkeys(hard, str(quotas.used(world, namespace)))
+        store_status(world, RESOURCE_QUOTAS, quota, {"hard": hard, "used": used})
 
 
 def aggregate(world: World) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from irkit.lab.controllers import scheduler
 from irkit.lab.controllers.ownership import claimed, controller_of, ready_count, store_status
-from irkit.lab.controllers.pods import create, end
+from irkit.lab.controllers.pods import create, dismiss
 from irkit.lab.world import Entry, World, now
 from irkit.model.kube import DAEMON_SETS, JOBS, NODES, PODS, STATEFUL_SETS
 
@@ -22,11 +22,12 @@ def stateful_set(world: World, namespace: str, name: str) -> None:
         own = f"{name}-{ordinal}"
         if own not in pods and world.get(PODS, namespace, own) is None:
             labels = {"apps.kubernetes.io/pod-index": str(ordinal), "statefulset.kubernetes.io/pod-name": own}
-            pods[own] = create(world, owner, own, labels)
+            if made := create(world, owner, own, labels):
+                pods[own] = made
     ordinals = {each: int(each.rpartition("-")[2]) for each in pods if each.rpartition("-")[2].isdecimal()}
     for own in sorted(ordinals, key=lambda each: -ordinals[each]):
-        if ordinals[own] >= wanted:
-            end(world, pods.pop(own))
+        if ordinals[own] >= wanted and dismiss(world, pods[own], owner):
+            del pods[own]
     ready = ready_count(pods.values())
     store_status(world, STATEFUL_SETS, owner, {
         "observedGeneration": owner.doc["metadata"].get("generation", 1),
@@ -51,9 +52,10 @@ def daemon_set(world: World, namespace: str, name: str) -> None:
         if node in nodes and node not in pods:
             pods[node] = pod
         else:
-            end(world, pod)
+            dismiss(world, pod, owner)
     for node in sorted(nodes - pods.keys()):
-        pods[node] = create(world, owner, node=node)
+        if made := create(world, owner, node=node):
+            pods[node] = made
     store_status(world, DAEMON_SETS, owner, {
         "observedGeneration": owner.doc["metadata"].get("generation", 1),
         "currentNumberScheduled": len(pods),
@@ -82,11 +84,11 @@ def job(world: World, namespace: str, name: str) -> None:
     if failed > spec.get("backoffLimit", 6):
         wanted = 0
     for _ in range(wanted - len(pods)):
-        pods.append(create(world, owner, labels={JOB_NAME: name}))
-    for pod in pods[max(wanted, 0) :]:
-        end(world, pod)
+        if made := create(world, owner, labels={JOB_NAME: name}):
+            pods.append(made)
+    dismissed = sum(dismiss(world, pod, owner) for pod in pods[max(wanted, 0) :])
     changes = {
-        "active": len(pods[: max(wanted, 0)]) or None,
+        "active": len(pods) - dismissed or None,
         "succeeded": succeeded or None,
         "failed": failed or None,
     }

@@ -8,6 +8,7 @@ from typing import Any, Final
 import orjson
 
 from irkit.lab import managed
+from irkit.lab.objects import ENDED
 from irkit.lab.selectors import from_object, matches
 from irkit.lab.world import Entry, World, now
 from irkit.model.effects import Resource
@@ -15,7 +16,6 @@ from irkit.model.kube import PODS
 
 Doc = dict[str, Any]
 MANAGER: Final = "kube-controller-manager"
-ENDED: Final = frozenset({"Succeeded", "Failed"})
 
 
 def store(  # noqa: PLR0913 -- by whom and of which part, both by keyword

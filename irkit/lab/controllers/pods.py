@@ -7,18 +7,33 @@ from typing import Any, Final
 
 import orjson
 
-from irkit.lab import managed, objects
-from irkit.lab.controllers.ownership import ENDED, MANAGER, Doc, reference
-from irkit.lab.world import Entry, World, make_uid, now
+from irkit.lab import admission, managed, objects
+from irkit.lab.controllers.ownership import MANAGER, Doc, reference
+from irkit.lab.objects import ENDED
+from irkit.lab.status import NOT_SERVED, ApiError
+from irkit.lab.world import BY_KIND, Entry, World, make_uid, now
 from irkit.model.kube import PODS
 
 DYING: Final = 0.2
 """Seconds after which a pod whose grace period runs is gone: its containers end early, as most do."""
 DEFAULT_GRACE: Final = 30
+_ACCOUNTS: Final = {
+    "ReplicaSet": "replicaset-controller",
+    "StatefulSet": "statefulset-controller",
+    "DaemonSet": "daemon-set-controller",
+    "Job": "job-controller",
+    "Pod": "generic-garbage-collector",
+}
+"""Who acts for an object of a kind; for a pod itself who collects what nobody owns."""
 
 
-def create(world: World, owner: Entry, name: str = "", labels: dict[str, str] | None = None, node: str = "") -> Entry:
-    """A pod from its owner's template; the name is drawn unless given. The same world makes the same pod."""
+def create(
+    world: World, owner: Entry, name: str = "", labels: dict[str, str] | None = None, node: str = ""
+) -> Entry | None:
+    """A pod from its owner's template; the name is drawn unless given. The same world makes the same pod.
+
+    None where a policy denies it: the controller tries again.
+    """
     own = owner.doc["metadata"]
     serial = world.count(f"pods/{own['uid']}")
     drawn = name or _draw(world, own, serial)
@@ -41,7 +56,35 @@ def create(world: World, owner: Entry, name: str = "", labels: dict[str, str] | 
     if node:
         doc["spec"]["nodeName"] = node
     managed.record(None, doc, manager=MANAGER, at=now(), api_version="v1")
-    return world.put(PODS, doc)
+    return world.put(PODS, doc) if _admitted(world, owner, "CREATE", own["namespace"], name, None, doc) else None
+
+
+def dismiss(world: World, entry: Entry, owner: Entry | None = None) -> bool:
+    """Delete a pod as its owner's controller does, or the garbage collector; False where a policy denies it.
+
+    Whoever is denied tries again.
+    """
+    meta = entry.doc["metadata"]
+    if not _admitted(world, owner or entry, "DELETE", meta["namespace"], meta["name"], entry.doc, None):
+        return False
+    end(world, entry)
+    return True
+
+
+def _admitted(  # noqa: PLR0913, PLR0917 -- what an admission controller is asked
+    world: World, owner: Entry, operation: str, namespace: str, name: str, old: Doc | None, new: Doc | None
+) -> bool:
+    asker = admission.controller(_ACCOUNTS[owner.doc["kind"]])
+    try:
+        admission.judge(world, admission.Attempt(asker, operation, PODS, namespace, name, old, new))
+    except ApiError as error:
+        if error.code == NOT_SERVED:
+            raise
+        world.denied.add(
+            (BY_KIND[owner.doc["apiVersion"], owner.doc["kind"]], namespace, owner.doc["metadata"]["name"])
+        )
+        return False
+    return True
 
 
 def _draw(world: World, own: Doc, serial: int) -> str:

@@ -16,7 +16,7 @@ from irkit.lab.controllers.ownership import (
     selects,
     store_status,
 )
-from irkit.lab.controllers.pods import create, end
+from irkit.lab.controllers.pods import create, dismiss
 from irkit.lab.world import Entry, World
 from irkit.model.kube import PODS, REPLICA_SETS
 
@@ -32,11 +32,12 @@ def reconcile(world: World, namespace: str, name: str) -> None:
     pods = claimed(world, owner)
     wanted = owner.doc["spec"].get("replicas", 1)
     for _ in range(wanted - len(pods)):
-        pods.append(create(world, owner))
+        if made := create(world, owner):
+            pods.append(made)
     if len(pods) > wanted:
         for victim in victims(world, owner, pods)[: len(pods) - wanted]:
-            end(world, victim)
-            pods.remove(victim)
+            if dismiss(world, victim, owner):
+                pods.remove(victim)
     labels = owner.doc["spec"]["template"].get("metadata", {}).get("labels", {})
     labelled = sum(labels.items() <= each.doc["metadata"].get("labels", {}).items() for each in pods)
     ready = ready_count(pods)

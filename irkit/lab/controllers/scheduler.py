@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from irkit.lab.controllers.ownership import ENDED, Doc, controller_of, store
+from irkit.lab.controllers.ownership import Doc, controller_of, store
+from irkit.lab.objects import ENDED
 from irkit.lab.world import Entry, World, now
 from irkit.model.kube import NODES, PODS
 

@@ -10,7 +10,8 @@ from typing import Final
 import orjson
 
 from irkit.lab import objects
-from irkit.lab.controllers.ownership import ENDED, Doc, controller_of, is_ready, reference, store
+from irkit.lab.controllers.ownership import Doc, controller_of, is_ready, reference, store
+from irkit.lab.objects import ENDED
 from irkit.lab.world import Entry, World, make_uid, now
 from irkit.model.kube import ENDPOINT_SLICES, NODES, PODS, SERVICES
 

@@ -2,11 +2,13 @@
 
 A drill is a folder here: `drill.yaml` says what must come of it, `finding.json` is the finding that starts it, and
 the world is the one that the finding describes. What irkit claims is checked against the lab's own world, which
-knows nothing of irkit's journal: a claim that the world does not bear out is a false "done".
+knows nothing of irkit's journal: a claim that the world does not bear out is a false "done", and so is a step after
+which an attacker can still do what it should prevent (`trials`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from pydantic import ValidationError
 
 from irkit.errors import ConfigError, UsageError
 from irkit.journal.state import CaseState, RunState
+from irkit.lab.drills.trials import Trial, Way
 from irkit.lab.scenario import read
 from irkit.model.base import Json, Model
 
@@ -33,7 +36,7 @@ class Claim(Model):
 
 
 class Drill(Model):
-    """What must come of a drill. `exit_status` is irkit's own; `verdicts` are by step."""
+    """What must come of a drill. `exit_status` is irkit's own; `verdicts` are by step, `trials` an attacker's."""
 
     name: str
     title: str
@@ -41,6 +44,7 @@ class Drill(Model):
     exit_status: int
     verdicts: dict[str, str]
     claims: tuple[Claim, ...]
+    trials: tuple[Trial, ...] = ()
     minimum_artefacts: int = 1
 
     @property
@@ -83,8 +87,10 @@ def load(name: str) -> Drill:
         raise ConfigError(msg, did="nothing was started") from error
 
 
-def judge(drill: Drill, case: CaseState, run: RunState, status: int, world: list[dict[str, Any]]) -> Score:
-    """Compare what irkit said with what the drill expects, and with the world."""
+def judge(  # noqa: PLR0913, PLR0917 -- what irkit said, and what is so
+    drill: Drill, case: CaseState, run: RunState, status: int, world: list[dict[str, Any]], works: Collection[Way]
+) -> Score:
+    """Compare what irkit said with what the drill expects, with the world, and with what still works in it."""
     verdicts = {key: step.verdict.status for key, step in run.steps.items() if step.verdict is not None}
     differences = [
         f"step {step} was {verdicts.get(step, 'not run')}, expected {wanted}"
@@ -102,6 +108,11 @@ def judge(drill: Drill, case: CaseState, run: RunState, status: int, world: list
         f"{claim.step}: {claim.kind} {'/'.join(claim.at)} is not as it says"
         for claim in drill.claims
         if verdicts.get(claim.step) in said and not _holds(claim, {"case": case.case, "pod": pod}, world)
+    ]
+    false_done += [
+        f"{trial.step}: an attacker can still {trial.does}"
+        for trial in drill.trials
+        if verdicts.get(trial.step) == "proven" and trial.does in works
     ]
     return Score(
         case=case.case,

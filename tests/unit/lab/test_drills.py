@@ -10,6 +10,7 @@ import pytest
 from irkit.errors import UsageError
 from irkit.journal.state import CaseState, RunState
 from irkit.lab.drills import judge, load, names
+from irkit.lab.drills.trials import Trial
 from irkit.model import records as r
 from irkit.model.plans import Verdict
 from tests.support.records import CASE, NOTHING, POD, Log, case_opened, closed, run_opened
@@ -49,7 +50,7 @@ def test_an_unknown_drill_is_said_so() -> None:
 
 
 def test_what_went_as_expected_passes() -> None:
-    score = judge(DRILL, *ended(), DRILL.exit_status, WORLD)
+    score = judge(DRILL, *ended(), DRILL.exit_status, WORLD, ())
     assert score.passed
     assert (1234, (), (), 1) == (score.contained_ms, score.false_done, score.differences, score.artefacts)
 
@@ -73,13 +74,22 @@ def test_a_claim_that_the_world_does_not_bear_out_is_a_false_done(index: int, pa
     for key in path[:-1]:
         inner = inner[key]
     inner[path[-1]] = "another"
-    score = judge(DRILL, *ended(), DRILL.exit_status, world)
+    score = judge(DRILL, *ended(), DRILL.exit_status, world, ())
     assert not score.passed
     assert any(text.startswith(f"{step}:") for text in score.false_done)
 
 
+@pytest.mark.parametrize("trial", DRILL.trials, ids=lambda one: f"{one.step} {one.does}")
+def test_what_an_attacker_still_can_is_a_false_done(trial: Trial) -> None:
+    score = judge(DRILL, *ended(), DRILL.exit_status, WORLD, {trial.does})
+    assert not score.passed
+    assert (f"{trial.step}: an attacker can still {trial.does}",) == score.false_done
+    modest = judge(DRILL, *ended(**{trial.step: "leaky"}), DRILL.exit_status, WORLD, {trial.does})
+    assert (False, ()) == (modest.passed, modest.false_done)
+
+
 def test_a_step_that_failed_claims_nothing_but_is_a_difference() -> None:
-    score = judge(DRILL, *ended(cordon="failed"), DRILL.exit_status, WORLD[:2])
+    score = judge(DRILL, *ended(cordon="failed"), DRILL.exit_status, WORLD[:2], ())
     assert ("cordon", False) == (score.differences[0].split()[1], score.passed)
     assert [] == [text for text in score.false_done if text.startswith("cordon")]
 
@@ -87,10 +97,10 @@ def test_a_step_that_failed_claims_nothing_but_is_a_difference() -> None:
 def test_another_exit_status_and_missing_evidence_are_differences() -> None:
     case, run = ended()
     case.artefacts.clear()
-    score = judge(DRILL, case, run, 4, WORLD)
+    score = judge(DRILL, case, run, 4, WORLD, ())
     assert ["status 4" in text or "artefacts" in text for text in score.differences] == [True, True]
 
 
 def test_claiming_more_than_can_be_known_is_a_difference() -> None:
     modest = DRILL.model_copy(update={"verdicts": {**DRILL.verdicts, "isolate": "unproven"}})
-    assert not judge(modest, *ended(isolate="proven"), modest.exit_status, WORLD).passed
+    assert not judge(modest, *ended(isolate="proven"), modest.exit_status, WORLD, ()).passed
