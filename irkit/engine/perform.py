@@ -221,7 +221,7 @@ class Engine:
             return close(run, unit, Verdict(status="skipped", why=aimed.why))
         if isinstance(aimed, Refuse):
             return close(run, unit, Verdict(status="refused", why=aimed.why), hint=aimed.hint)
-        if self.waves.follows(unit.key, aimed.mark.id):
+        if self.waves.follows(unit.key, aimed.mark.id, now):
             return None
         names = aimed.action.locks(aimed.params)
         held = self.setting.locks.take(names)

@@ -46,17 +46,17 @@ class Waves:
             }
         return set(self._behind).union(*(one.units for one in self._gathering.values()))
 
-    def follows(self, unit: str, mark: str) -> bool:
-        """Whether this unit lets another of its mark look first.
+    def follows(self, unit: str, mark: str, now: str) -> bool:
+        """Whether this unit lets another of its mark look first. `now` is the moment of the whole wave.
 
         Where one object serves many targets, the first makes it; the others look when it is there, and once.
         """
         if mark in self._led:
             return False
         if mark not in self._leading:
-            self._leading[mark] = (unit, after(self._clock(), PATIENCE))
+            self._leading[mark] = (unit, after(now, PATIENCE))
         leader, until = self._leading[mark]
-        return leader != unit and leader in self._jobs and self._clock() < until
+        return leader != unit and leader in self._jobs and now < until
 
     def behind(self, unit: str, effect: str) -> None:
         """A unit waits for an effect that another has in flight."""
@@ -71,8 +71,9 @@ class Waves:
         self._behind = {unit: key for unit, key in self._behind.items() if key != job.key}
         step = job.unit.step
         if step.for_each is not None:
-            gathering = self._gathering.setdefault(step.id, Gathering(after(self._clock(), PATIENCE)))
-            gathering.units.add(job.unit.key)
+            if step.id not in self._gathering:
+                self._gathering[step.id] = Gathering(after(self._clock(), PATIENCE))
+            self._gathering[step.id].units.add(job.unit.key)
 
     def dropped(self, job: Job) -> None:
         """A job is worked on no more: those that let it look first may look."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
@@ -152,17 +151,19 @@ class Mark(Model):
     params: Sha256
     take: int = 0
 
+    __slots__ = ("_id",)  # no field: what a model holds beside its slots would be journaled with it, and compared
+
     @property
     def id(self) -> str:
-        """Hex digest of all parts."""
-        return _mark_id(self)
+        """Hex digest of all parts, worked out once: a fleet asks for it again and again."""
+        try:
+            known: str = object.__getattribute__(self, "_id")
+        except AttributeError:
+            known = digest(self.dump())
+            object.__setattr__(self, "_id", known)
+        return known
 
     @property
     def short(self) -> str:
         """Ten hex digits for object names (40 bits, within one case and action)."""
         return self.id[:10]
-
-
-@lru_cache(maxsize=4096)  # not kept in the mark: what a model holds beside its fields would be journaled with it
-def _mark_id(mark: Mark) -> str:
-    return digest(mark.dump())
