@@ -89,21 +89,21 @@ def test_who_is_behind_an_effect_waits_for_its_end() -> None:
 def test_of_many_with_one_mark_the_first_looks_first_and_once() -> None:
     desk = Desk()
     shared = mark(scope="s").id
-    assert not desk.waves.follows("isolate[a]", shared)
+    assert not desk.waves.follows("isolate[a]", shared, desk.now)
     desk.job("isolate[a]")
-    assert desk.waves.follows("isolate[b]", shared)
-    assert not desk.waves.follows("isolate[a]", shared)
-    assert not desk.waves.follows("isolate[c]", mark(scope="another").id)
+    assert desk.waves.follows("isolate[b]", shared, desk.now)
+    assert not desk.waves.follows("isolate[a]", shared, desk.now)
+    assert not desk.waves.follows("isolate[c]", mark(scope="another").id, desk.now)
     desk.waves.dropped(desk.jobs.pop("isolate[a]"))
-    assert not desk.waves.follows("isolate[b]", shared)
+    assert not desk.waves.follows("isolate[b]", shared, desk.now)
     desk.job("isolate[a]")  # looks again, beside all others
-    assert not desk.waves.follows("isolate[b]", shared)
+    assert not desk.waves.follows("isolate[b]", shared, desk.now)
 
 
 def test_a_first_that_hangs_is_not_waited_for() -> None:
     desk = Desk()
     shared = mark(scope="s").id
-    desk.waves.follows("isolate[a]", shared)
+    desk.waves.follows("isolate[a]", shared, desk.now)
     desk.job("isolate[a]")
     desk.now = after(START, PATIENCE)
-    assert not desk.waves.follows("isolate[b]", shared)
+    assert not desk.waves.follows("isolate[b]", shared, desk.now)
