@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
@@ -14,6 +13,7 @@ from irkit.app.clients import Clients
 from irkit.app.newcomers import Newcomer, newcomers
 from irkit.app.runs import App
 from irkit.app.undo import PARTLY
+from irkit.engine.aside import Aside
 from irkit.engine.decide import Unit, crowd, units
 from irkit.engine.look import Blocked, Broken, Looked, Task, look, prepare
 from irkit.errors import Refused
@@ -114,7 +114,7 @@ def check(app: App, case: str) -> Checkup:
     _same(app, state)
     kept, never, undone = _steps(app, state)
     reader = CheckReader(app, case, crowd(one.unit for one in kept), state.pins)
-    with ThreadPoolExecutor(WORKERS, thread_name_prefix="irkit") as pool:
+    with Aside(WORKERS, thread_name_prefix="irkit") as pool:
         seen = list(pool.map(lambda one: look(one.task, reader, app.limits), kept))
     steps = [_judged(one, found) for one, found in zip(kept, seen, strict=True)]
     pods = [one.task.target for one in kept if isinstance(one.task.target, PodRef)]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 
 from irkit.actions.catalog import Catalog
 from irkit.app.asks import Ask, under_way
 from irkit.app.cases import Cases
+from irkit.engine.aside import Aside
 from irkit.engine.preflight import WAVE, Preflight, grants, needs, review
 from irkit.errors import Denied
 from irkit.model.base import Json
@@ -68,7 +68,7 @@ def look_before(
     """
     if not check:
         return kube.identity(), None
-    with ThreadPoolExecutor(1, thread_name_prefix="irkit-preflight") as pool:
+    with Aside(1, thread_name_prefix="irkit-preflight") as pool:
         asked = pool.submit(permissions, kube, playbook, catalog, ask.target, ask.inputs)
         try:
             uid = kube.identity()

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -16,6 +15,7 @@ from irkit.app.preflight import permissions
 from irkit.app.runs import App, Ask
 from irkit.app.standing import Standing, standing
 from irkit.engine import approvals
+from irkit.engine.aside import Aside
 from irkit.engine.decide import Unit, outputs, verdicts
 from irkit.engine.look import Blocked, Broken, look, outputs_json, prepare
 from irkit.engine.preflight import Need, Preflight
@@ -161,7 +161,7 @@ def preview(app: App, ask: Ask) -> Preview:
     fleet = any(step.for_each is not None for step in playbook.steps)
     reader = PreviewReader(app, case, app.limits.max_targets if fleet else 1)
     kube = app.kube(ask.target.cluster)
-    with ThreadPoolExecutor(1, thread_name_prefix="irkit-preflight") as pool:  # neither waits for the other
+    with Aside(1, thread_name_prefix="irkit-preflight") as pool:  # neither waits for the other
         asked = pool.submit(permissions, kube, playbook, app.parts.catalog, ask.target, inputs, wave=BESIDE)
         steps = _steps(app, playbook, state, run, reader)
         seen = standing(reader.kube(ask.target.cluster), ask.target)

@@ -19,8 +19,13 @@ def main() -> None:
 
     gc.set_threshold(COLLECT_AFTER)
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # irkit has none; to look for some takes 0.02 s
+    from irkit.cli.context import INTERRUPTED  # noqa: PLC0415 -- as above
     from irkit.cli.program import run  # noqa: PLC0415 -- as above
 
     status = run(sys.argv[1:])
+    if status == INTERRUPTED:  # a thread may wait for a server that hangs, and Python's own end would wait for it
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
     gc.freeze()  # everything ends now: Python's last search for cycles would be a tenth of a plan's time
     sys.exit(status)

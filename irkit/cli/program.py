@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from irkit import __version__
 from irkit.cli import after, catalog, check, custody, doctor, drill, incident, lab, permissions, setup
@@ -17,7 +18,21 @@ from irkit.cli.streams import Patient
 _VALUES = ("--config", "--state", "--operator", "--context", "--cluster", "--also", "--max-targets")
 _SWITCHES = ("--json", "--debug", "--without-preflight")
 
+
+class _Interrupted(Exception):
+    """Ctrl-C outside of a run. Typer itself would leave without a word."""
+
+
+class _Commands(TyperGroup):
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 -- the library's own
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            raise _Interrupted from error
+
+
 app = typer.Typer(
+    cls=_Commands,
     name="irkit",
     help="Contain a compromised pod, node or identity of an EKS cluster; keep the evidence; prove both; take it back.",
     epilog="Exit status: 0 proven · 1 irkit failed · 2 usage · 3 refused, nothing changed · 4 leaky, failed or unproven"
@@ -118,7 +133,7 @@ def run(arguments: Sequence[str]) -> int:
     sys.stdout = Patient(real)
     try:
         status = app(args=hoist(arguments), standalone_mode=False, prog_name="irkit", obj=own)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, _Interrupted):
         return _interrupted(own)
     except Exception as error:  # noqa: BLE001 -- the one place that turns anything into an exit status
         return _failed(error, own, debug=debug)

@@ -6,11 +6,11 @@ Actions declare what they read and write, and the engine refuses the rest at run
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from irkit.actions.catalog import Catalog
+from irkit.engine.aside import Aside
 from irkit.errors import ClientError, Refused
 from irkit.model.base import Json
 from irkit.model.effects import Access
@@ -177,7 +177,7 @@ def review(reader: KubeReader, wanted: Iterable[Need], wave: int = WAVE) -> Pref
     `incomplete`, and a rule that it lists may be denied by an authorizer before (Kubernetes API, authorization/v1).
     """
     every = list(wanted)
-    with ThreadPoolExecutor(wave, thread_name_prefix="irkit-preflight") as pool:
+    with Aside(wave, thread_name_prefix="irkit-preflight") as pool:
         try:
             allowed = list(pool.map(lambda one: reader.access(one.grant.access, one.namespace, one.grant.name), every))
         except ClientError as error:

@@ -24,6 +24,7 @@ from irkit.errors import (
     Unreachable,
     UsageError,
 )
+from irkit.playbook import shipped
 from irkit.views.terminal import paint
 
 ROOT = Path(__file__).parents[3]
@@ -236,12 +237,13 @@ def test_debug_shows_the_traceback_neutralised(capsys: pytest.CaptureFixture[str
     assert "\x1b" not in shown
 
 
-def test_an_interrupt_is_130(monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(**_: object) -> None:
+def test_an_interrupt_is_130_and_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(program, "app", interrupted)
-    assert run([]) == 130
+    monkeypatch.setattr(shipped, "names", interrupted)
+    assert run(["playbook", "list"]) == 130
+    assert capsys.readouterr().err.startswith("irkit: interrupted\n       what stands: ")
 
 
 @pytest.mark.parametrize("no_colour", ["1", ""])
