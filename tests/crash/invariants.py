@@ -29,7 +29,7 @@ SERVED = "nothing was asked that the lab does not serve"
 _DIGEST = re.compile("[0-9a-f]{64}")
 _TAKE = re.compile(r"-\d{1,2}(?=\.jsonl?$)")  # of an artefact, where an earlier take was torn
 _CIRCUMSTANCES = re.compile(r"-[0-9a-f]{10}(?=\.json$)")  # a real API server gives each policy another uid
-_HELD = re.compile(r"held \d+ TCP connections before")  # by a real pod: those of a kubelet's probes come and go
+_HELD = re.compile(r"held \d+ TCP connections? before")  # by a real pod: those of a kubelet's probes come and go
 _VOLATILE_OUTPUTS = frozenset({"sha256", "size"})
 
 

@@ -13,6 +13,7 @@ from irkit.actions.api import ActionSpec, Defaults
 from irkit.actions.kube.about import About
 from irkit.actions.kube.cut_connections.facts import CUT, Facts, clean, observe
 from irkit.actions.kube.engines import AGENT_READS, STANDING_READS
+from irkit.actions.kube.inventory import counted
 from irkit.actions.kube.objects import absent, access
 from irkit.actions.kube.proofs import Report
 from irkit.actions.kube.tools import (
@@ -124,7 +125,8 @@ def _settled(key: str, report: Report) -> Settled:
     if not clean(report):
         silent = "the helper said nothing of what is left" if left < 0 else "the node still tracks its connections: UDP"
         return Settled("nobody knows what is left", Verdict.unproven(report.errors.get(CUT, silent)), outputs)
-    seen = f"the pod's table held {before} TCP connections before, none after; the node forgot what it tracked"
+    held = counted(before, "TCP connection")
+    seen = f"the pod's table held {held} before, none after; the node forgot what it tracked"
     return Settled("no connection is left", Verdict.proven(seen), outputs)
 
 
