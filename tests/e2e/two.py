@@ -35,7 +35,7 @@ class Two:
     here: Stage
     there: Stage
     budgets: dict[str, Budget]
-    read_seconds: float = 2.0
+    read_seconds: float = 20.0
 
     def app(self) -> App:
         def reach(cluster: ClusterRef, agent: str) -> Kube:
