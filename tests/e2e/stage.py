@@ -46,7 +46,7 @@ class Stage:
             yield cls(lab, control, state, limits=limits or Limits())
             assert [] == control.unserved()
 
-    def app(self, operator: str = "ana", read_seconds: float = 2.0) -> App:
+    def app(self, operator: str = "ana", read_seconds: float = 20.0) -> App:
         def reach(cluster: ClusterRef, agent: str) -> Kube:
             return connect(cluster, self.lab.kubeconfig, self.lab.context, user_agent=agent, read_seconds=read_seconds)
 
