@@ -157,6 +157,7 @@ def preview(app: App, ask: Ask) -> Preview:
     run = RunState(
         id="r0", mode="apply", name=playbook.name, playbook="", checked="", inputs=inputs, who=app.who,
         actions={}, opened=ask.asked, asked=ask.asked, undoes=(),
+        earlier=frozenset(one.location for one in state.artefacts),
     )  # fmt: skip
     fleet = any(step.for_each is not None for step in playbook.steps)
     reader = PreviewReader(app, case, app.limits.max_targets if fleet else 1)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from irkit.actions.api import ActionSpec, TargetRef
@@ -15,7 +15,7 @@ from irkit.model.effects import Access, AwsCall, KubeCall, Resource, Store
 from irkit.model.kube import SECRETS
 from irkit.model.plans import Refuse
 from irkit.model.playbooks import Playbook
-from irkit.model.ports import EvidenceReader, KubeReader, Listing, Reader, Spooled
+from irkit.model.ports import Artefact, EvidenceReader, KubeReader, Listing, Reader, Spooled
 from irkit.model.refs import ClusterRef, NamespaceRef, NodeRef
 
 
@@ -101,14 +101,15 @@ def check_versions(run: RunState, playbook: Playbook, catalog: Catalog) -> None:
 class DeclaredReader:
     """A reader that answers only what the action declares: generated permissions cannot drift from the code."""
 
-    def __init__(self, inner: Reader, spec: ActionSpec) -> None:
+    def __init__(self, inner: Reader, spec: ActionSpec, earlier: Collection[str] = ()) -> None:
         self._inner = inner
         self._spec = spec
+        self._earlier = earlier
 
     @property
     def evidence(self) -> EvidenceReader:
-        """The evidence plane."""
-        return self._inner.evidence
+        """The evidence plane, which knows what was there before the run."""
+        return _Dated(self._inner.evidence, self._earlier) if self._earlier else self._inner.evidence
 
     def kube(self, cluster: ClusterRef) -> KubeReader:
         """The Kubernetes plane, guarded."""
@@ -117,6 +118,22 @@ class DeclaredReader:
     def spool(self, name: str, chunks: Iterable[bytes]) -> Spooled:
         """Pass on to the turn's spool."""
         return self._inner.spool(name, chunks)
+
+
+class _Dated:
+    def __init__(self, inner: EvidenceReader, earlier: Collection[str]) -> None:
+        self._inner = inner
+        self._earlier = earlier
+
+    def find(self, key: str) -> Artefact | None:
+        found = self._inner.find(key)
+        return replace(found, earlier=True) if found is not None and key in self._earlier else found
+
+    def any(self, folder: str) -> bool:
+        return self._inner.any(folder)
+
+    def content(self, key: str, limit: int) -> bytes:
+        return self._inner.content(key, limit)
 
 
 class _DeclaredKube:

@@ -54,6 +54,7 @@ class Task:
     originals: Originals
     undo: bool
     seq: int  # the journal as it was when the look began
+    earlier: frozenset[str] = frozenset()  # keys of the artefacts that were there before the run
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,7 @@ def task_of(unit: Unit, aimed: Aim, state: CaseState, run: RunState) -> Task:
     return Task(
         unit=unit, action=aimed.action, params=aimed.params, target=target, mark=mark,
         mine=state.receipts(mark.id, target.key), originals=state.originals_for(mark.id) if undo else {},
-        undo=undo, seq=state.seq,
+        undo=undo, seq=state.seq, earlier=run.earlier,
     )  # fmt: skip
 
 
@@ -143,7 +144,7 @@ def look(task: Task, reader: Reader, limits: Limits) -> Looked | Blocked | Broke
         refusal = check_target(spec, task.target, limits)
         if refusal is not None:
             return Looked(task, refusal)
-        facts = task.action.observe(task.params, task.mark, DeclaredReader(reader, spec))
+        facts = task.action.observe(task.params, task.mark, DeclaredReader(reader, spec, task.earlier))
         if task.undo:
             plan = task.action.undo(task.params, task.mark, task.originals, facts, task.mine)
         else:

@@ -62,6 +62,7 @@ class RunState:
     paused_at: str = ""
     contained_ms: int = -1
     aborting: bool = False
+    earlier: frozenset[str] = frozenset()  # keys of the artefacts that were there before it
 
     def step(self, key: str) -> StepState:
         """The step's state; a fresh one where nothing was recorded of it."""

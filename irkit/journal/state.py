@@ -107,7 +107,7 @@ def _run_opened(state: CaseState, body: r.RunOpened, record: r.Record) -> None:
     state.runs[body.run] = RunState(
         id=body.run, mode=body.mode, name=body.name, playbook=body.playbook, checked=body.checked,
         inputs=body.inputs, who=body.who, opened=record.time, asked=body.asked, undoes=body.undoes,
-        actions=body.actions,
+        actions=body.actions, earlier=frozenset(one.location for one in state.artefacts),
     )  # fmt: skip
     for cluster, reached in body.clusters.items():
         if reached.uid or cluster not in state.clusters:  # the first that answered is the one that is meant

@@ -72,13 +72,18 @@ class KubeReader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Artefact:
-    """A stored artefact, as the evidence store sees it."""
+    """A stored artefact, as the evidence store sees it.
+
+    `earlier`: it was there before the run began that looks now. It is evidence all the same; what was tried then says
+    nothing of now, for what came and went in between left no trace.
+    """
 
     key: str
     sha256: str
     size: int
     media_type: str
     complete: bool
+    earlier: bool = False
 
 
 class EvidenceReader(Protocol):

@@ -15,7 +15,7 @@ import orjson
 
 from irkit.actions.kube.netpol import Selector
 from irkit.actions.kube.objects import UID_LIMIT
-from irkit.errors import Malformed
+from irkit.errors import Malformed, Refused
 from irkit.model.base import Json, digest
 from irkit.model.doc import Doc
 from irkit.model.ports import EvidenceReader
@@ -24,7 +24,7 @@ from irkit.model.refs import PodRef
 REPORT_LIMIT = 64 * 1024
 TRIES = 3
 """So many tries that say too little are enough: an image that cannot be pulled stays so."""
-_TAKES = 12
+_TAKES = 1000
 _ADDRESS = re.compile(r"(?:[0-9.]{7,15}|\[[0-9a-f:.]{2,45}\]):[0-9]{1,5}", re.ASCII)
 _COUNT = re.compile(r"[0-9]{1,9}", re.ASCII)
 
@@ -136,11 +136,14 @@ class Kept:
     def again(self, asked: Mapping[str, Json], *, inconclusive: bool) -> bool:
         """Whether another try is wanted: none was made as it is asked for now, or none of a few said enough."""
         same = [one for one in self.reports if all(one.facts.get(name) == value for name, value in asked.items())]
-        return not same or (inconclusive and len(same) < TRIES and len(self.keys) < _TAKES)
+        return not same or (inconclusive and len(same) < TRIES)
 
 
 def kept_reports(evidence: EvidenceReader, base: str) -> Kept:
-    """What was kept there. A torn take is passed over; the next one goes beside it."""
+    """What was kept there in this run. A torn take is passed over, and one of an earlier run; the next goes beside it.
+
+    Raises Refused where there is no room for another.
+    """
     reports: list[Report] = []
     keys: list[str] = []
     key = f"{base}.json"
@@ -149,7 +152,10 @@ def kept_reports(evidence: EvidenceReader, base: str) -> Kept:
         found = evidence.find(key)
         if found is None:
             break
-        if found.complete:
+        if found.complete and not found.earlier:
             reports.append(read_report(evidence.content(key, REPORT_LIMIT), key))
             keys.append(key)
+    else:
+        msg = f"{base}: {_TAKES} proofs of one pod are kept, and there is no name for another"
+        raise Refused(msg, hint="close the case and open another")
     return Kept(tuple(reports), tuple(keys), key)
