@@ -49,7 +49,10 @@ class Checked:
 
 @dataclass(frozen=True, slots=True)
 class Checkup:
-    """The whole look. `undone` counts what was taken back since; `unsearched` says why new pods were not looked for."""
+    """The whole look. `undone` counts what was taken back since, and `opened` names those of it that contained.
+
+    `unsearched` says why new pods were not looked for.
+    """
 
     case: str
     at: str
@@ -57,6 +60,7 @@ class Checkup:
     undone: int = 0
     newcomers: tuple[Newcomer, ...] = ()
     unsearched: str = ""
+    opened: tuple[str, ...] = ()
 
 
 class CheckReader:
@@ -112,7 +116,7 @@ def check(app: App, case: str) -> Checkup:
     if state.cluster is None:
         return Checkup(case, app.parts.clock(), ())
     _same(app, state)
-    kept, never, undone = _steps(app, state)
+    kept, never, taken = _steps(app, state)
     reader = CheckReader(app, case, crowd(one.unit for one in kept), state.pins)
     with Aside(WORKERS, thread_name_prefix="irkit") as pool:
         seen = list(pool.map(lambda one: look(one.task, reader, app.limits), kept))
@@ -121,7 +125,7 @@ def check(app: App, case: str) -> Checkup:
     if isinstance(state.target, PodRef):
         pods.append(state.target)
     found, unsearched = newcomers(reader, pods, state)
-    return Checkup(case, app.parts.clock(), (*steps, *never), undone, found, unsearched)
+    return Checkup(case, app.parts.clock(), (*steps, *never), len(taken), found, unsearched, _opened(taken))
 
 
 def _same(app: App, state: CaseState) -> None:
@@ -135,11 +139,15 @@ def _same(app: App, state: CaseState) -> None:
         raise Refused(msg, hint="check the context in irkit.yaml")
 
 
-def _steps(app: App, state: CaseState) -> tuple[list[_Kept], list[Checked], int]:
-    """What should hold, each mark and target once; what was never done; how much was taken back."""
+def _opened(taken: list[_Kept]) -> tuple[str, ...]:
+    return tuple(sorted({one.unit.key.partition("[")[0] for one in taken if one.purpose == "contain"}))
+
+
+def _steps(app: App, state: CaseState) -> tuple[list[_Kept], list[Checked], list[_Kept]]:
+    """What should hold, each mark and target once; what was never done; what was taken back."""
     kept: dict[tuple[str, str], _Kept] = {}
     never: list[Checked] = []
-    taken: set[tuple[str, str]] = set()
+    taken: dict[tuple[str, str], _Kept] = {}
     undone = {
         name
         for run in state.runs.values()
@@ -160,13 +168,11 @@ def _steps(app: App, state: CaseState) -> tuple[list[_Kept], list[Checked], int]
             did = entry is not None and entry.verdict is not None and entry.verdict.status in _DONE
             if isinstance(task, Task) and did:
                 key = (task.mark.id, task.target.key)
-                if task.target.key in state.users.get(task.mark.id, set()):
-                    kept[key] = _Kept(run, unit, action.spec.purpose, task)
-                else:
-                    taken.add(key)
+                held = task.target.key in state.users.get(task.mark.id, set())
+                (kept if held else taken)[key] = _Kept(run, unit, action.spec.purpose, task)
             elif run.id not in undone and not (entry and entry.condition) and run.outcome != "superseded":
                 never.append(_never(run, unit, action.spec.purpose, task))
-    return list(kept.values()), never, len(taken - kept.keys())
+    return list(kept.values()), never, [one for key, one in taken.items() if key not in kept]
 
 
 def _never(run: RunState, unit: Unit, purpose: str, task: object) -> Checked:

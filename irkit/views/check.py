@@ -24,7 +24,7 @@ _NAME = 16
 def check_status(found: Checkup) -> int:
     """0 all holds · 4 something does not, is unproven, or a stranger runs the same image · 75 nobody could look."""
     states = {one.status for one in found.steps}
-    bad = states & {"leaky", "drifted", "never", "unproven"} or not found.steps or _strangers(found)
+    bad = states & {"leaky", "drifted", "never", "unproven"} or not found.steps or _strangers(found) or found.opened
     return worst([4 if bad else 0, 75 if "unknown" in states else 0])
 
 
@@ -38,6 +38,8 @@ def lead(found: Checkup) -> tuple[str, Level]:
     states = {one.status for one in contain}
     if not contain:
         return ("NOT CONTAINED: everything was taken back" if found.undone else "NOTHING CONTAINS ANYTHING HERE"), "bad"
+    if found.opened:
+        return "NOT CONTAINED: taken back in part", "bad"
     if states & {"leaky", "drifted", "never"}:
         return "NOT CONTAINED", "bad"
     if states & {"unproven", "unknown"}:
@@ -59,6 +61,9 @@ def check_lines(found: Checkup, *, irkit: str = "irkit") -> list[Line]:
     lines.extend(field("Case", f"{found.case} · looked at {found.at[:19].replace('T', ' ')} UTC, nothing was changed"))
     for status in ("drifted", "leaky", "never", "unknown", "unproven", "holds"):
         lines.extend(_group([one for one in found.steps if one.status == status]))
+    lines.extend([Span(f"  ✗ {pad(step, _NAME)} taken back", "bad")] for step in found.opened[:MOST])
+    if len(found.opened) > MOST:
+        lines.append([f"    and {len(found.opened) - MOST} more that were taken back: --json names them"])
     for one in found.newcomers[:MOST]:
         sign, style = ("·", "dim") if one.expected else ("!", "warn")
         lines.extend(hanging(f"  {sign} ", f"new {one.pod}: {one.why}; nothing contains it", style=style))
@@ -100,6 +105,6 @@ def check_json(found: Checkup) -> str:
     ]  # fmt: skip
     value: dict[str, Json] = {
         "case": found.case, "at": found.at, "verdict": lead(found)[0].rstrip(".:"), "steps": steps,
-        "undone": found.undone, "new_pods": fresh, "unsearched": found.unsearched,
+        "undone": found.undone, "opened": list(found.opened), "new_pods": fresh, "unsearched": found.unsearched,
     }  # fmt: skip
     return json_safe(orjson.dumps(value).decode())

@@ -134,6 +134,16 @@ def test_what_was_taken_back_is_not_missed_and_is_not_called_contained(stage: St
     assert check_status(found) == 4
 
 
+def test_where_the_isolation_alone_was_taken_back_what_is_left_contains_nothing(stage: Stage) -> None:
+    cordon = '    - {id: cordon, uses: kube.cordon_node, needs: [scope], with: {node: "${steps.scope.node}"}}\n'
+    ticket, _ = stage.run(book(SCOPE + LABEL + ISOLATE + cordon))
+    app = stage.app()
+    stage.advance(app.open_undo(ticket.case, clock.now(), "isolate"), app)
+    found = check(stage.app(), ticket.case)
+    assert ({"label": "holds", "cordon": "holds"}, ("isolate",)) == (statuses(found), found.opened)
+    assert ("NOT CONTAINED: taken back in part", 4) == (lead(found)[0], check_status(found))
+
+
 def test_taking_one_step_back_hides_nothing_of_the_rest(stage: Stage) -> None:
     stage.control.fault(Fault(kind="status", code=403, verb="create", resource="networkpolicies", count=0))
     weak = ISOLATE.replace("needs:", "on_failure: continue, needs:")

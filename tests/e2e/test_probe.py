@@ -85,6 +85,29 @@ def test_connections_from_before_are_seen_where_nobody_cut_them(stage: Stage, re
     assert stage.control.alive(flow) == "alive"
 
 
+def test_a_second_run_takes_nothing_for_true_that_an_earlier_one_proved(stage: Stage) -> None:
+    """In between the pod was open, and what was opened then lives on; the policies are the same again."""
+    enforced(stage, "keep", "reject")
+    stage.control.delete("networkpolicies", "allow-web", "shop")
+    target, sibling = stage.pods[:2]
+    steps = book(SCOPE + LABEL + ISOLATE + CUT + PROBE.replace("NEEDS", "cut"))
+    ticket, first = stage.run(steps)
+    labels = {"metadata": {"labels": {"irkit.dev/case": None}}}
+    stage.control.merge("pods", target.name, labels, "shop")
+    flow = stage.control.hold(sibling.path, address(stage, target), 8080)
+    stage.control.merge("pods", target.name, {"metadata": {"labels": {"irkit.dev/case": ticket.case}}}, "shop")
+    assert stage.control.alive(flow) == "alive"
+
+    again, second = stage.run(steps)
+
+    assert (again.case, "r2") == (ticket.case, again.run)
+    assert verdicts(first.run) == verdicts(second.run)
+    assert stage.control.alive(flow) != "alive"
+    bodies = [one.body for one in stage.records(ticket.case)]
+    stored = [(one.run, one.location.partition("/")[0]) for one in bodies if isinstance(one, r.ArtefactStored)]
+    assert [("r1", "cuts"), ("r1", "probes"), ("r2", "cuts"), ("r2", "probes")] == stored
+
+
 def test_where_nothing_enforces_policies_it_is_leaky(stage: Stage) -> None:
     enforced(stage, "none", "reject")
     stage.control.delete("networkpolicies", "allow-web", "shop")

@@ -44,12 +44,22 @@ REPLACED = Newcomer(POD, "same owner", expected=True)
         (up(one("holds"), one("unknown", "protect")), 75, "Still contained."),
         (up(), 4, "NOTHING CONTAINS ANYTHING HERE"),
         (up(undone=2), 4, "NOT CONTAINED: everything was taken back"),
+        (up(one("holds"), undone=1), 0, "Still contained."),
+        (up(one("holds"), undone=2, opened=("isolate",)), 4, "NOT CONTAINED: taken back in part"),
     ],
 )
 def test_the_worst_decides(found: Checkup, status: int, words: str) -> None:
     assert (check_status(found), lead(found)[0]) == (status, words)
     assert words in paint(check_lines(found), colour=False).splitlines()[0]
     assert json.loads(check_json(found))["verdict"] == words.rstrip(".:")
+
+
+def test_what_was_taken_back_is_named() -> None:
+    found = up(one("holds", step="cordon"), undone=14, opened=tuple(f"step-{number}" for number in range(13)))
+    shown = paint(check_lines(found), colour=False)
+    assert "✗ step-0           taken back" in shown
+    assert "and 3 more that were taken back" in shown
+    assert 13 == len(json.loads(check_json(found))["opened"])
 
 
 def test_a_target_that_the_reason_names_is_named_once() -> None:
