@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ import typer
 from irkit.cli.context import Context
 from irkit.cli.lab import load_lab
 from irkit.cli.worlds import DRILL, home
+from irkit.errors import IrkitError
 
 if TYPE_CHECKING:
     from irkit.lab.drills import Drill, Score
@@ -58,7 +60,9 @@ def drill_run(
     (where / DRILL).write_text(f"{name}\n", encoding="utf-8")
     judged = False
     try:
-        inside = replace(own, config=str(info.config), context="", cluster="", _settings=None, _app=None)
+        # Its cases are its own, whatever state folder is named: another drill's is about the same pod.
+        state = str(info.state) if own.state or os.environ.get("IRKIT_STATE") else ""
+        inside = replace(own, config=str(info.config), state=state, context="", cluster="", _settings=None, _app=None)
         score, report, verified = _incident(inside, drill, info.control(), where)
         judged = True
     finally:
@@ -90,6 +94,9 @@ def _incident(own: Context, drill: Drill, control: LabControl, where: Path) -> t
         verified = write_report(own, ticket.case, report, "html")
         case = own.app.cases.load(ticket.case)
         score = judge(drill, case, case.runs[ticket.run], status, control.dump(), attacker.works(ways))
+        if strange := control.unserved():
+            msg = f"the drill could not be judged: the lab does not simulate {strange[0]}"
+            raise IrkitError(msg)
     return score, report, verified
 
 

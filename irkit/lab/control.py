@@ -61,9 +61,9 @@ class ControlPlane(ABC):
         """Take an object away as somebody else, at once."""
         self._ask("delete", resource=resource, name=name, namespace=namespace)
 
-    def request(self, verb: str, path: str, body: Json) -> int:
-        """Ask the client API as the cluster's admin; gives the status of the answer."""
-        return cast("int", self._ask("request", verb=verb, path=path, body=body))
+    def request(self, verb: str, path: str, body: Json) -> Json:
+        """Ask the client API as the cluster's admin; gives the `code` of the answer, and its `message`."""
+        return cast("Json", self._ask("request", verb=verb, path=path, body=body))
 
     def audit(self) -> list[Json]:
         """Every request since the start, the last reset or `clear_audit`; fields as in `audit.Entry`."""
@@ -212,9 +212,10 @@ class Control(ControlPlane):
             self._controllers.run()
             return stored
 
-    def _do_request(self, verb: str, path: str, body: Json) -> int:
+    def _do_request(self, verb: str, path: str, body: Json) -> Json:
         headers = {"authorization": f"Bearer {self._api.tokens.text['admin']}", "content-type": "application/json"}
-        return self._api.handle(Request(verb, path, headers, orjson.dumps(body))).code
+        answer = self._api.handle(Request(verb, path, headers, orjson.dumps(body)))
+        return {"code": answer.code, "message": orjson.loads(answer.body).get("message", "")}
 
     def _do_audit(self) -> list[Json]:
         return self._api.audit.dump()

@@ -7,15 +7,17 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from irkit.cli.program import run
 from irkit.lab import process
 from irkit.lab.drills import HERE
+from irkit.lab.drills.trials import Attacker, Way
 from irkit.lab.remote import LabControl
 
 pytestmark = [pytest.mark.timeout(180), pytest.mark.e2e]
@@ -153,6 +155,32 @@ def test_a_drill_goes_where_the_state_is(user: User) -> None:
     assert not (user.home / ".local").exists()
     results = pasted(user, done.stdout.rpartition("DRILL compromised-pod")[2].partition("World ")[0])
     assert [0, 0] == [one.returncode for one in results]
+
+
+def test_each_drill_is_a_case_of_its_own(user: User) -> None:
+    """Both are about the same pod of the same cluster, and the second world knows nothing of the first."""
+    done = [user.type("drill", "run", "compromised-pod", "--state", str(user.home / "mine")) for _ in range(2)]
+    assert [0, 0] == [one.returncode for one in done], done[1].stdout + done[1].stderr
+    first, second = (set(CASE.findall(one.stdout)) for one in done)
+    assert (1, 1, False) == (len(first), len(second), first == second)
+
+
+def test_a_drill_is_judged_by_what_an_attacker_still_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen: list[bool] = []
+    works = Attacker.works
+
+    def stubborn(self: Attacker, ways: Collection[Way]) -> frozenset[Way]:
+        seen.append(True)
+        return works(self, ways) if len(seen) == 1 else frozenset({"keep its shell"})
+
+    monkeypatch.setattr(Attacker, "works", stubborn)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert 4 == run(["drill", "run", "compromised-pod", "--folder", str(tmp_path / "drill")])
+    shown = capsys.readouterr().out
+    assert "cut: an attacker can still keep its shell" in shown
+    assert "1 step told as done that were not" in shown
 
 
 def test_a_plan_writes_nothing(user: User) -> None:

@@ -79,12 +79,22 @@ def load(name: str) -> Drill:
         raise UsageError(msg, did="nothing was started", hint=f"irkit drill list: {', '.join(names())}")
     source = f"{name}/drill.yaml"
     try:
-        return Drill.parse({"name": name, **read((HERE / source).read_bytes(), source)})
+        return checked(Drill.parse({"name": name, **read((HERE / source).read_bytes(), source)}))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         msg = f"{source}: {where}: {first['msg']}"
         raise ConfigError(msg, did="nothing was started") from error
+
+
+def checked(drill: Drill) -> Drill:
+    """The drill itself. Raises ConfigError where something is claimed of a step of which no verdict is expected."""
+    named = {one.step for one in drill.claims} | {one.step for one in drill.trials}
+    strange = sorted(named - drill.verdicts.keys())
+    if strange:
+        msg = f"{drill.name}/drill.yaml: no verdict is expected of {', '.join(strange)}"
+        raise ConfigError(msg, did="nothing was started")
+    return drill
 
 
 def judge(  # noqa: PLR0913, PLR0917 -- what irkit said, and what is so

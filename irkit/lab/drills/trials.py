@@ -14,9 +14,13 @@ from irkit.lab.control import ControlPlane
 from irkit.model.base import Model
 from irkit.model.kube import CASE_LABEL
 
-Way = Literal["reach it", "connect out of it", "keep a connection", "delete it", "evict it"]
+Way = Literal["reach it", "connect out of it", "keep a connection to it", "keep its shell", "delete it", "evict it"]
+OUTSIDE: Final = ("198.51.100.7", 443)
+"""Where the attacker sits (RFC 5737, TEST-NET-2)."""
 _DRY: Final = {"dryRun": ["All"]}
-_ALLOWED: Final = 300
+_DENIED: Final = frozenset({403, 422})
+_GONE: Final = 404
+_FAILED: Final = 300
 """Statuses below are those of what is done."""
 
 
@@ -29,64 +33,88 @@ class Trial(Model):
 
 @dataclass(slots=True)
 class Attacker:
-    """Tries things on a pod of a lab, from the pod beside it; deletes and evictions are dry runs of the admin's."""
+    """Tries things on a pod of a lab, from the pod beside it and from another namespace; he sits off the cluster.
+
+    Deletions and evictions are dry runs of the cluster's admin. From `begin` on it is always the same ends that try.
+    """
 
     control: ControlPlane
     namespace: str
     pod: str
-    _held: int = field(default=0, init=False)
+    _sources: tuple[str, ...] = field(default=(), init=False)
+    _door: tuple[str, int] = field(default=("", 0), init=False)
+    _outwards: tuple[tuple[str, int], ...] = field(default=(), init=False)
+    _flows: dict[Way, int] = field(default_factory=dict, init=False)
 
     def begin(self, ways: Collection[Way]) -> None:
-        """Try them before irkit acts, and leave a connection open. Raises IrkitError where one does not work."""
-        if "keep a connection" in ways:
-            beside, there = self._pair()
-            self._held = self.control.hold(beside, *_door(there))
+        """Try them before irkit acts, and leave connections open. Raises IrkitError where one does not work."""
+        self._look_around()
+        if "keep a connection to it" in ways:
+            self._flows["keep a connection to it"] = self.control.hold(self._sources[0], *self._door)
+        if "keep its shell" in ways:
+            self._flows["keep its shell"] = self.control.hold(f"{self.namespace}/{self.pod}", *OUTSIDE)
         vain = sorted(set(ways) - self.works(ways))
         if vain:
             msg = f"the drill's world is not what it should be: nobody can {' or '.join(vain)} before irkit acts"
             raise IrkitError(msg, did="nothing was done")
 
     def works(self, ways: Collection[Way]) -> frozenset[Way]:
-        """Those that succeed now."""
+        """Those that succeed now. Raises IrkitError where the lab says something else than yes or no."""
         return frozenset(way for way in ways if self._succeeds(way))
 
     def _succeeds(self, way: Way) -> bool:
-        if way == "keep a connection":
-            return self.control.alive(self._held) == "alive"
         path = f"/api/v1/namespaces/{self.namespace}/pods/{self.pod}"
+        if way in self._flows:
+            return self.control.alive(self._flows[way]) == "alive"
         if way == "delete it":
-            return self.control.request("DELETE", path, _DRY) < _ALLOWED
+            return self._allowed("DELETE", path, _DRY)
         if way == "evict it":
             eviction = {"metadata": {"name": self.pod, "namespace": self.namespace}, "deleteOptions": _DRY}
-            return self.control.request("POST", f"{path}/eviction", eviction) < _ALLOWED
-        beside, there = self._pair()
+            return self._allowed("POST", f"{path}/eviction", eviction)
         if way == "reach it":
-            return self.control.connect(beside, *_door(there)) == "open"
-        other = self.control.get("pods", beside.partition("/")[2], self.namespace)
-        return other is not None and self.control.connect(f"{self.namespace}/{self.pod}", *_door(other)) == "open"
+            return any(self._connects(source, *self._door) for source in self._sources)
+        return any(self._connects(f"{self.namespace}/{self.pod}", *door) for door in self._outwards)
 
-    def _pair(self) -> tuple[str, dict[str, Any]]:
-        """The name of a pod beside it, and the pod itself. Raises IrkitError where one of them is missing."""
-        there = self.control.get("pods", self.pod, self.namespace)
-        beside = next(self._neighbours(), "")
-        if there is None or not beside:
-            msg = f"the drill's world has no pod {self.namespace}/{self.pod}, or none beside it"
-            raise IrkitError(msg)
-        return beside, there
+    def _connects(self, source: str, address: str, port: int) -> bool:
+        try:
+            return self.control.connect(source, address, port) == "open"
+        except LookupError:  # it does not run any more
+            return False
 
-    def _neighbours(self) -> Iterator[str]:
-        """Pods of the namespace that serve and are none of the case's."""
+    def _allowed(self, verb: str, path: str, body: dict[str, Any]) -> bool:
+        """Whether the API would do it, or it is done already: only a policy's word is a no."""
+        answer = self.control.request(verb, path, body)
+        if answer["code"] < _FAILED or answer["code"] == _GONE:
+            return True
+        if answer["code"] in _DENIED and "ValidatingAdmissionPolicy" in answer["message"]:
+            return False
+        msg = f"the drill could not be judged: {verb} {path} was answered {answer['code']}: {answer['message']}"
+        raise IrkitError(msg)
+
+    def _look_around(self) -> None:
+        """Who tries, and where to. Raises IrkitError where the world has nobody for it."""
+        found = {f"{one['metadata']['namespace']}/{one['metadata']['name']}": one for one in self._running()}
+        there = found.pop(f"{self.namespace}/{self.pod}", None)
+        beside = [name for name in found if name.startswith(f"{self.namespace}/") and _doors(found[name])]
+        if there is None or not _doors(there) or not beside:
+            msg = f"the drill's world has no pod {self.namespace}/{self.pod} that serves, or none beside it"
+            raise IrkitError(msg, did="nothing was done")
+        elsewhere = [name for name in found if not name.startswith(f"{self.namespace}/")]
+        self._sources = (beside[0], *elsewhere[:1])
+        self._door, self._outwards = _doors(there)[0], (_doors(found[beside[0]])[0], OUTSIDE)
+
+    def _running(self) -> Iterator[dict[str, Any]]:
+        """Pods that run in a network of their own, and are none of the case's."""
         for one in self.control.dump():
-            meta = one["metadata"]
-            if one["kind"] != "Pod" or meta.get("namespace") != self.namespace or meta["name"] == self.pod:
+            if one["kind"] != "Pod" or one.get("status", {}).get("phase") != "Running":
                 continue
-            serves = any(part.get("ports") for part in one["spec"]["containers"])
-            free = CASE_LABEL not in meta.get("labels", {})
-            if serves and free and one.get("status", {}).get("phase") == "Running":
-                yield f"{self.namespace}/{meta['name']}"
+            if CASE_LABEL not in one["metadata"].get("labels", {}) and not one["spec"].get("hostNetwork"):
+                yield one
 
 
-def _door(pod: dict[str, Any]) -> tuple[str, int]:
-    """Address and port at which a pod serves."""
-    port = next(each["containerPort"] for part in pod["spec"]["containers"] for each in part.get("ports", ()))
-    return str(pod["status"]["podIP"]), int(port)
+def _doors(pod: dict[str, Any]) -> list[tuple[str, int]]:
+    """Where a pod serves: its address, with each port that it declares."""
+    address = str(pod["status"]["podIP"])
+    return [
+        (address, int(each["containerPort"])) for part in pod["spec"]["containers"] for each in part.get("ports", ())
+    ]

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from irkit.errors import UsageError
+from irkit.errors import ConfigError, UsageError
 from irkit.journal.state import CaseState, RunState
-from irkit.lab.drills import judge, load, names
+from irkit.lab.drills import checked, judge, load, names
 from irkit.lab.drills.trials import Trial
 from irkit.model import records as r
 from irkit.model.plans import Verdict
@@ -86,6 +86,13 @@ def test_what_an_attacker_still_can_is_a_false_done(trial: Trial) -> None:
     assert (f"{trial.step}: an attacker can still {trial.does}",) == score.false_done
     modest = judge(DRILL, *ended(**{trial.step: "leaky"}), DRILL.exit_status, WORLD, {trial.does})
     assert (False, ()) == (modest.passed, modest.false_done)
+
+
+@pytest.mark.parametrize("field", ["claims", "trials"])
+def test_what_is_claimed_of_no_step_would_never_be_judged(field: str) -> None:
+    typo = tuple(one.model_copy(update={"step": "isolte"}) for one in getattr(DRILL, field)[:1])
+    with pytest.raises(ConfigError, match="no verdict is expected of isolte"):
+        checked(DRILL.model_copy(update={field: typo}))
 
 
 def test_a_step_that_failed_claims_nothing_but_is_a_difference() -> None:
