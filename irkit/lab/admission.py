@@ -16,7 +16,8 @@ from typing import Any, Final
 from irkit.lab import quotas
 from irkit.lab.routes import Call
 from irkit.lab.selectors import from_object, matches
-from irkit.lab.status import ApiError, Cause, bad_value, forbidden, unserved
+from irkit.lab.status import ApiError, Cause, bad_value, forbidden, required, unserved, unsupported
+from irkit.lab.validate import selector
 from irkit.lab.world import BY_KIND, Entry, Guard, World
 from irkit.model.effects import Resource
 from irkit.model.kube import ADMISSION_POLICIES, ADMISSION_POLICY_BINDINGS, NAMESPACES, PODS
@@ -27,6 +28,7 @@ EXEMPT: Final = frozenset({ADMISSION_POLICIES, ADMISSION_POLICY_BINDINGS})
 KINDS: Final = {"eviction": ("policy", "v1", "Eviction"), "scale": ("autoscaling", "v1", "Scale")}
 """Of what is sent to a subresource, by its name."""
 VARIABLES: Final = ("object", "oldObject", "request", "params", "namespaceObject", "variables")
+_REASONS: Final = ("Invalid", "RequestEntityTooLarge", "Unauthorized")
 _CODES: Final = {"Unauthorized": 401, "Forbidden": 403, "RequestEntityTooLarge": 413}
 _ACCOUNTS: Final = "system:serviceaccounts"
 
@@ -80,18 +82,12 @@ def guard(world: World, asker: Asker, call: Call, warnings: list[str], *, dry_ru
 
     def ask(old: Doc | None, new: Doc | None) -> None:
         attempt = Attempt(
-            asker, operation, call.resource, call.namespace, call.name or _given_name(new or {}), old, new,
+            asker, operation, call.resource, call.namespace, call.name or (new or {})["metadata"]["name"], old, new,
             call.subresource, dry_run,
         )  # fmt: skip
         warnings.extend(judge(world, attempt))
 
     return ask
-
-
-def _given_name(doc: Doc) -> str:
-    """The name in a new object; one that the API made up was not there when policies were asked."""
-    meta = doc.get("metadata", {})
-    return "" if meta.get("generateName") else str(meta.get("name", ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +109,10 @@ class Denial:
 def judge(world: World, attempt: Attempt) -> tuple[str, ...]:
     """Ask every policy, then the quotas; gives warnings of policies that only warn. Raises ApiError where denied."""
     warnings: list[str] = []
-    for bound in world.entries(ADMISSION_POLICY_BINDINGS):
+    for bound in () if attempt.resource in EXEMPT else world.entries(ADMISSION_POLICY_BINDINGS):
         spec = bound.doc["spec"]
         policy = world.get(ADMISSION_POLICIES, "", spec["policyName"])
-        if policy is None or attempt.resource in EXEMPT:
+        if policy is None:
             continue
         for denial in _denials(world, attempt, policy, bound):
             if denial.whatever or "Deny" in spec.get("validationActions", ()):
@@ -161,12 +157,12 @@ def _denials(world: World, attempt: Attempt, policy: Entry, bound: Entry) -> Ite
 
 def _judged(spec: Doc, known: Doc, *, fails: bool) -> Iterator[tuple[str, str]]:
     """What a policy finds wrong: messages with their reasons."""
-    conditions = [(one["name"], *evaluate(one["expression"], known)) for one in spec.get("matchConditions", ())]
+    conditions = [(one["expression"], *evaluate(one["expression"], known)) for one in spec.get("matchConditions", ())]
     if any(not error and value is not True for _, value, error in conditions):
         return
-    if failed := [(name, error) for name, _, error in conditions if error]:
+    if failed := [(text, error) for text, _, error in conditions if error]:
         if fails:
-            yield f"failed to evaluate match condition '{failed[0][0]}': {failed[0][1]}", ""
+            yield f"expression '{failed[0][0]}' resulted in error: {failed[0][1]}", ""
         return
     for one in spec.get("variables", ()):
         value, error = evaluate(one["expression"], known)
@@ -183,8 +179,8 @@ def _judged(spec: Doc, known: Doc, *, fails: bool) -> Iterator[tuple[str, str]]:
 def _message(validation: Doc, known: Doc) -> str:
     if "messageExpression" in validation:
         found, error = evaluate(validation["messageExpression"], known)
-        if not error and isinstance(found, str) and found.strip() and "\n" not in found:
-            return found
+        if not error and isinstance(found, str) and found.strip() and "\n" not in found.strip():
+            return found.strip()
     text: str = validation.get("message", "") or f"failed expression: {validation['expression'].strip()}"
     return text.strip()
 
@@ -198,11 +194,12 @@ def _params(world: World, attempt: Attempt, spec: Doc, binding: Doc) -> list[Doc
     if resource is None:
         unserved(f"parameters of kind {kind['kind']} in {kind['apiVersion']}")
     namespace = wanted.get("namespace") or attempt.namespace if resource.namespaced else ""
-    found = world.entries(resource, namespace)
     if "name" in wanted:
-        return [one.doc for one in found if one.doc["metadata"]["name"] == wanted["name"]]
-    selector = from_object(wanted.get("selector", {}))
-    return [one.doc for one in found if matches(selector, one.doc["metadata"].get("labels", {}))]
+        named = world.get(resource, namespace, wanted["name"])
+        return [named.doc] if named else []
+    chosen = from_object(wanted.get("selector", {}))
+    found = world.entries(resource, namespace)
+    return [one.doc for one in found if matches(chosen, one.doc["metadata"].get("labels", {}))]
 
 
 # -- matching ------------------------------------------------------------------------------------------------------
@@ -222,8 +219,8 @@ def _concerns(match: Doc, attempt: Attempt, space: Doc | None) -> bool:
     return not rules or any(_ruled(rule, attempt) for rule in rules)
 
 
-def _selected(selector: Doc, doc: Doc) -> bool:
-    return matches(from_object(selector), doc.get("metadata", {}).get("labels", {}))
+def _selected(wanted: Doc, doc: Doc) -> bool:
+    return matches(from_object(wanted), doc.get("metadata", {}).get("labels", {}))
 
 
 def _ruled(rule: Doc, attempt: Attempt) -> bool:
@@ -280,14 +277,75 @@ def expressions(spec: Doc) -> Iterator[tuple[str, str]]:
 
 
 def check_policy(doc: Doc) -> list[Cause]:
-    """What the API refuses of a policy. Raises ApiError 501 for functions that CEL itself does not have."""
-    causes = []
-    for path, text in expressions(doc.get("spec", {})):
-        try:
-            _program(text)
-        except RuntimeError as error:
-            fault = str(error)
-            if "Syntax error" not in fault:
-                unserved(f"the expression {text}: {fault.partition(chr(10))[0]}")
-            causes.append(bad_value(path, text, f"compilation failed: {fault[fault.find('ERROR:') :].strip()}"))
+    """What the API refuses of a policy. Raises ApiError 501 for functions and parameters that the lab does not have."""
+    spec = doc.get("spec", {})
+    kind = spec.get("paramKind")
+    if kind is not None and (kind.get("apiVersion"), kind.get("kind")) not in BY_KIND:
+        unserved(f"parameters of kind {kind.get('kind')}")
+    causes = _check_match(spec.get("matchConstraints", {}), "spec.matchConstraints")
+    if not spec.get("matchConstraints", {}).get("resourceRules"):
+        causes.append(required("spec.matchConstraints.resourceRules"))
+    if not spec.get("validations") and not spec.get("auditAnnotations"):
+        why = "validations or auditAnnotations must contain at least one item"
+        causes.append(required("spec.validations", why))
+    causes += _check_value("spec.failurePolicy", spec.get("failurePolicy", "Fail"), ("Fail", "Ignore"))
+    for index, one in enumerate(spec.get("validations", ())):
+        path = f"spec.validations[{index}]"
+        if not one.get("expression", "").strip():
+            causes.append(required(f"{path}.expression", "expression is not specified"))
+        causes += _check_value(f"{path}.reason", one.get("reason", "Invalid"), ("Forbidden", *_REASONS))
+    for path, text in expressions(spec):
+        causes += _check_expression(path, text) if text.strip() else []
     return causes
+
+
+def _check_expression(path: str, text: str) -> list[Cause]:
+    try:
+        _program(text)
+    except RuntimeError as error:
+        fault = str(error)
+        if "Syntax error" not in fault:
+            unserved(f"the expression {text}: {fault.partition(chr(10))[0]}")
+        return [bad_value(path, text, f"compilation failed: {fault[fault.find('ERROR:') :].strip()}")]
+    return []
+
+
+def check_binding(doc: Doc) -> list[Cause]:
+    """What the API refuses of a binding."""
+    spec, causes = doc.get("spec", {}), []
+    if not spec.get("policyName"):
+        causes.append(required("spec.policyName"))
+    actions = spec.get("validationActions", [])
+    if not actions:
+        causes.append(required("spec.validationActions", "at least one validation action is required"))
+    for one in actions:
+        causes += _check_value("spec.validationActions", one, ("Audit", "Deny", "Warn"))
+    if {"Deny", "Warn"} <= set(actions):
+        why = "must not contain both Deny and Warn"
+        causes.append(bad_value("spec.validationActions", actions, why))
+    if (param := spec.get("paramRef")) is not None:
+        if ("name" in param) == ("selector" in param):
+            causes.append(required("spec.paramRef", "one of name or selector must be specified"))
+        if not param.get("parameterNotFoundAction"):
+            causes.append(required("spec.paramRef.parameterNotFoundAction"))
+        causes += selector(param.get("selector", {}), "spec.paramRef.selector")
+    return causes + _check_match(spec.get("matchResources", {}), "spec.matchResources")
+
+
+def _check_match(match: Doc, path: str) -> list[Cause]:
+    causes = selector(match.get("namespaceSelector", {}), f"{path}.namespaceSelector")
+    causes += selector(match.get("objectSelector", {}), f"{path}.objectSelector")
+    for part in ("resourceRules", "excludeResourceRules"):
+        for index, rule in enumerate(match.get(part, ())):
+            where = f"{path}.{part}[{index}]"
+            causes += [
+                required(f"{where}.{key}") for key in ("apiGroups", "apiVersions", "operations", "resources")
+                if not rule.get(key)
+            ]  # fmt: skip
+            for one in rule.get("operations", ()):
+                causes += _check_value(f"{where}.operations", one, ("*", "CONNECT", "CREATE", "DELETE", "UPDATE"))
+    return causes
+
+
+def _check_value(path: str, value: str, known: tuple[str, ...]) -> list[Cause]:
+    return [] if value in known else [unsupported(path, value, known)]

@@ -10,7 +10,7 @@ from irkit.lab import managed
 from irkit.lab.bodies import DeleteOptions, delete_options, read_object
 from irkit.lab.controllers import budgets
 from irkit.lab.controllers.ownership import is_ready
-from irkit.lab.controllers.pods import end
+from irkit.lab.controllers.pods import end, left_of
 from irkit.lab.kinds import KINDS
 from irkit.lab.objects import ENDED
 from irkit.lab.routes import Call
@@ -44,7 +44,7 @@ def _delete(world: World, call: Call, how: DeleteOptions, guard: Guard | None = 
     _check_preconditions(call, meta, how)
     if meta.get("finalizers"):
         unserved("deleting an object that has finalizers")
-    if guard is not None:
+    if guard is not None and (call.resource is not PODS or left_of(entry, how.grace) is not None):
         guard(entry.doc, None)
     if call.resource is PODS:
         return _delete_pod(world, entry, how)
@@ -92,13 +92,14 @@ def evict(world: World, call: Call, body: bytes, guard: Guard, *, dry_run: bool)
     doc, _ = read_object(body, EVICTIONS, "V1Eviction", "Warn")
     if doc.get("metadata", {}).get("name") != call.name:
         refuse("name in URL does not match name in Eviction object")
+    doc["metadata"].setdefault("namespace", call.namespace)
     how = delete_options(orjson.dumps(doc.get("deleteOptions", {})), {})
     how = DeleteOptions(how.dry_run or dry_run, how.uid, how.version, how.grace)
     with world.lock:
+        guard(None, doc)
         entry = world.get(PODS, call.namespace, call.name)
         if entry is None:
             raise not_found(PODS, call.name)
-        guard(None, doc)
         budget = _check_budget(world, entry)
         done = _delete(world, call, how)
         if done.applied and budget is not None:

@@ -29,7 +29,7 @@ def guard(world: World, who: Identity, call: Call) -> Guard:
     if _MASTERS in who.groups or call.resource.group != rbac.GROUP:
         return lambda _old, _new: None
     check = _check_role if call.resource in {ROLES, CLUSTER_ROLES} else _check_binding
-    return lambda old, new: check(world, who, call, old, new) if new is not None else None
+    return lambda old, new: check(world, who, call, old, new or {})  # it guards no deletion
 
 
 def _check_role(world: World, who: Identity, call: Call, old: Doc | None, new: Doc) -> None:

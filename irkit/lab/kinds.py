@@ -189,7 +189,7 @@ KINDS: Final[dict[Resource, Kind]] = {
     CLUSTER_ROLE_BINDINGS: Kind(creatable=True, check=_binding, default=defaults.binding),
     RESOURCE_QUOTAS: Kind(creatable=True, check=quotas.check),
     ADMISSION_POLICIES: Kind(creatable=True, check=admission.check_policy, default=defaults.admission_policy),
-    ADMISSION_POLICY_BINDINGS: Kind(creatable=True, default=defaults.admission_binding),
+    ADMISSION_POLICY_BINDINGS: Kind(creatable=True, check=admission.check_binding, default=defaults.admission_binding),
 }
 SCALABLE: Final = frozenset({DEPLOYMENTS, REPLICA_SETS, STATEFUL_SETS})
 GENERATED: Final = frozenset(

@@ -18,7 +18,10 @@ COUNTED: Final = "pods"
 
 def check(doc: Doc) -> list[Cause]:
     """What the API refuses of a quota. Raises ApiError 501 for what the lab does not count."""
-    hard = doc.get("spec", {}).get("hard", {})
+    spec = doc.get("spec", {})
+    hard = spec.get("hard", {})
+    if {"scopes", "scopeSelector"} & spec.keys():
+        unserved("quotas of some pods only")
     if strange := sorted(hard.keys() - {COUNTED}):
         unserved(f"quotas of {', '.join(strange)}")
     return [
@@ -30,9 +33,10 @@ def check(doc: Doc) -> list[Cause]:
 
 def judge(world: World, namespace: str, name: str) -> None:
     """Whether there may be one more pod. Raises ApiError 403."""
-    for quota in world.entries(RESOURCE_QUOTAS, namespace):
+    quotas = world.entries(RESOURCE_QUOTAS, namespace)
+    count = used(world, namespace) if quotas else 0
+    for quota in quotas:
         own, limit = quota.doc["metadata"]["name"], quota.doc.get("status", {}).get("hard", {}).get(COUNTED)
-        count = used(world, namespace)
         if limit is not None and count >= int(limit):
             why = f"exceeded quota: {own}, requested: pods=1, used: pods={count}, limited: pods={limit}"
             raise forbidden(PODS, name, why)

@@ -65,15 +65,15 @@ def create(world: World, call: Call, body: bytes, how: Options, guard: Guard) ->
         causes = [*validate.metadata(meta, names=resource.group == _RBAC), *kind.check(doc)]
         if causes:
             raise invalid(resource, meta.get("name", ""), causes)
-        guard(None, doc)
-        if world.get(resource, call.namespace, meta["name"]) is not None:
-            raise already_exists(resource, meta["name"])
         meta["creationTimestamp"] = now()
         if resource in GENERATED:
             meta["generation"] = 1
         managed.record(None, doc, manager=how.manager, at=meta["creationTimestamp"], api_version=resource.api_version)
         if resource is PODS:
             doc["status"] = pending(doc)
+        guard(None, {**doc, "metadata": {**meta, "uid": str(uuid.uuid4())}})
+        if world.get(resource, call.namespace, meta["name"]) is not None:
+            raise already_exists(resource, meta["name"])
         if how.dry_run:
             meta["uid"] = str(uuid.uuid4())
             return Written(orjson.dumps(doc), applied=False, warnings=warnings, dry_run=how.dry_run)

@@ -42,7 +42,7 @@ def no(expression: str, **more: Any) -> Doc:
 def admission(world: World) -> Iterator[Admission]:
     """Makes policies with their bindings, and takes them away."""
     with ExitStack() as stack:
-        count = iter(range(9))
+        count = iter(range(99))
 
         def enforce(
             validation: Doc | None, *rules: Doc, binding: Doc | None = None, loaded: bool = True, **spec: Any
@@ -357,3 +357,141 @@ def test_what_is_sent_to_a_subresource_is_judged_as_what_it_is(world: World, adm
     assert 422 == answer.code
     assert answer.doc["message"].endswith("denied request: no 3 for set")
     assert 200 == world.patch(where, {"op": "replace", "path": "/spec/replicas", "value": 2}).code
+
+
+CONCERNED: dict[str, tuple[list[Doc], Doc, bool]] = {
+    "the verb": ([rule("pods", "DELETE")], {}, True),
+    "another verb": ([rule("pods", "CREATE", "UPDATE")], {}, False),
+    "any verb": ([rule("pods", "*")], {}, True),
+    "another group": ([rule("pods", "DELETE", group="apps")], {}, False),
+    "any group": ([rule("pods", "DELETE", group="*")], {}, True),
+    "another version": ([rule("pods", "DELETE", apiVersions=["v2"])], {}, False),
+    "another resource": ([rule("services", "DELETE")], {}, False),
+    "any resource": ([rule("*", "DELETE")], {}, True),
+    "any resource and subresource": ([rule("*/*", "DELETE")], {}, True),
+    "the resource and its subresources": ([rule("pods/*", "DELETE")], {}, True),
+    "a subresource": ([rule("pods/eviction", "DELETE")], {}, False),
+    "cluster-wide ones": ([rule("pods", "DELETE", scope="Cluster")], {}, False),
+    "namespaced ones": ([rule("pods", "DELETE", scope="Namespaced")], {}, True),
+    "its name": ([rule("pods", "DELETE", resourceNames=["one"])], {}, True),
+    "another name": ([rule("pods", "DELETE", resourceNames=["two"])], {}, False),
+    "the second rule": ([rule("services", "DELETE"), rule("pods", "DELETE")], {}, True),
+    "the binding's own rule": (
+        [rule("pods", "*")], {"matchResources": {"resourceRules": [rule("pods", "UPDATE")]}}, False,
+    ),
+    "the binding's labels": (
+        [rule("pods", "*")], {"matchResources": {"objectSelector": {"matchLabels": {"app": "two"}}}}, False,
+    ),
+    "the object's labels": (
+        [rule("pods", "*")], {"matchResources": {"objectSelector": {"matchLabels": {"app": "one"}}}}, True,
+    ),
+}  # fmt: skip
+
+
+def test_rules_say_which_writes_they_are_about(world: World, admission: Admission) -> None:
+    """All policies at once, each of which only warns: the warnings of one request name those that concern it."""
+    for name, (rules, binding, _) in CONCERNED.items():
+        bound = {**binding, "validationActions": ["Warn"]}
+        here = {"matchLabels": {"kubernetes.io/metadata.name": world.namespace}}
+        match = {"resourceRules": rules, "namespaceSelector": here}
+        admission({"expression": "false", "message": f"<{name}>"}, matchConstraints=match, binding=bound, loaded=False)
+    admission(
+        no("false", message="<last>"), rule("pods", "DELETE"), binding={"validationActions": ["Warn"]}, loaded=False
+    )
+
+    def told() -> str:
+        return str(delete(world, f"{world.pods}/one", dryRun=["All"]).headers.get("Warning", ""))
+
+    until("the last policy to be taken up", lambda: "<last>" in told())
+    said = told()
+    assert {name for name, (_, _, wanted) in CONCERNED.items() if wanted} == {
+        name for name in CONCERNED if f"<{name}>" in said
+    }
+
+
+def test_an_object_is_judged_as_it_would_be_stored(world: World, admission: Admission) -> None:
+    whole = (
+        "has(object.metadata.uid) && has(object.metadata.creationTimestamp) && object.status.phase == 'Pending'"
+        " && object.metadata.name.startsWith('gen-') && request.name == object.metadata.name"
+    )
+    admission(no(f"!({whole})", reason="Forbidden"), rule("pods", "CREATE"))
+    body = bare("x")
+    body["metadata"] = {"generateName": "gen-"}
+    answer = world.ask("POST", world.pods, body=body)
+    assert 403 == answer.code
+    assert answer.doc["message"].startswith('pods "gen-')
+    assert 201 == world.ask("POST", world.pods, body=bare("other"), dryRun="All").code
+
+
+def test_a_pod_that_ends_already_may_be_asked_to_end_again(world: World, admission: Admission) -> None:
+    assert 200 == delete(world, f"{world.pods}/one", gracePeriodSeconds=30).code
+    admission(no("false"), rule("pods", "DELETE"))
+    assert delete(world, f"{world.pods}/one", gracePeriodSeconds=30).code in {200, 404}  # nobody is asked any more
+
+
+def test_an_eviction_of_nothing_is_judged_first(world: World, admission: Admission) -> None:
+    admission(no("object.metadata.namespace != request.namespace"), rule("pods/eviction", "CREATE"))
+    answer = world.ask(
+        "POST", f"{world.pods}/none/eviction",
+        body={"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": "none"}},
+    )  # fmt: skip
+    assert 422 == answer.code
+
+
+def test_without_an_owner_a_pod_is_nobodys_garbage(world: World, admission: Admission) -> None:
+    made(world.ask("POST", path(world, "replicasets"), body=workload("ReplicaSet", "set", 1)))
+    (kept,) = ready(world, 1, "app=set")
+    name = admission(no("!oldObject.metadata.name.startsWith('set-')"), rule("pods", "DELETE"))
+    assert 200 == delete(world, path(world, "replicasets", "set"), propagationPolicy="Background").code
+    until("the owner to go", lambda: world.get(path(world, "replicasets", "set")).code == 404)
+    where = f"{world.pods}/{kept['metadata']['name']}"
+    assert 200 == world.patch(where, {"op": "remove", "path": "/metadata/ownerReferences"}).code
+    assert 200 == delete(world, f"{BINDINGS}/{name}").code
+    until("the binding to be forgotten", lambda: canary(world).code == 201)
+    assert is_ready(world.pod(kept["metadata"]["name"]))
+
+
+GOOD: Doc = {
+    "matchConstraints": {"resourceRules": [rule("pods", "DELETE")]}, "validations": [{"expression": "true"}],
+}  # fmt: skip
+BOUND: Doc = {"policyName": "some", "validationActions": ["Deny"]}
+PARAM: Doc = {"name": "one", "parameterNotFoundAction": "Deny"}
+
+
+@pytest.mark.parametrize(
+    ("plural", "spec", "field"),
+    [
+        ("policies", {**GOOD, "matchConstraints": {}}, "spec.matchConstraints.resourceRules"),
+        ("policies", {**GOOD, "validations": []}, "spec.validations"),
+        ("policies", {**GOOD, "validations": [{"expression": ""}]}, "spec.validations[0].expression"),
+        ("policies", {**GOOD, "validations": [{"expression": "true", "reason": "Odd"}]}, "spec.validations[0].reason"),
+        ("policies", {**GOOD, "failurePolicy": "Maybe"}, "spec.failurePolicy"),
+        (
+            "policies", {**GOOD, "matchConstraints": {"resourceRules": [rule("pods", "LIST")]}},
+            "spec.matchConstraints.resourceRules[0].operations",
+        ),
+        (
+            "policies", {**GOOD, "matchConstraints": {**GOOD["matchConstraints"], "namespaceSelector": {
+                "matchExpressions": [{"key": "a", "operator": "in", "values": ["b"]}]}}},
+            "spec.matchConstraints.namespaceSelector.matchExpressions[0].operator",
+        ),
+        ("bindings", {**BOUND, "policyName": ""}, "spec.policyName"),
+        ("bindings", {**BOUND, "validationActions": []}, "spec.validationActions"),
+        ("bindings", {**BOUND, "validationActions": ["Deny", "Warn"]}, "spec.validationActions"),
+        ("bindings", {**BOUND, "validationActions": ["Odd"]}, "spec.validationActions"),
+        ("bindings", {**BOUND, "paramRef": {"name": "one"}}, "spec.paramRef.parameterNotFoundAction"),
+        ("bindings", {**BOUND, "paramRef": {"parameterNotFoundAction": "Deny"}}, "spec.paramRef"),
+        ("bindings", {**BOUND, "paramRef": {**PARAM, "selector": {}}}, "spec.paramRef"),
+    ],
+)  # fmt: skip
+def test_what_is_no_policy_or_binding_is_refused(world: World, plural: str, spec: Doc, field: str) -> None:
+    """A dry run: where one were taken, it would not stay."""
+    kind = {"policies": "ValidatingAdmissionPolicy", "bindings": "ValidatingAdmissionPolicyBinding"}[plural]
+    body = {
+        "apiVersion": "admissionregistration.k8s.io/v1", "kind": kind,
+        "metadata": {"name": f"irkit-{world.namespace}-bad"}, "spec": spec,
+    }  # fmt: skip
+    answer = world.ask("POST", {"policies": POLICIES, "bindings": BINDINGS}[plural], body=body, dryRun="All")
+    assert (422, "Invalid") == (answer.code, answer.doc["reason"])
+    fields = [one["field"] for one in answer.doc["details"]["causes"]]
+    assert field == fields[0][: len(field)], fields

@@ -61,9 +61,17 @@ def collect_pod(world: World, namespace: str, name: str) -> None:
     """The garbage collector once more, about a pod that it was denied."""
     entry = world.get(PODS, namespace, name)
     owners = entry.doc["metadata"].get("ownerReferences", []) if entry is not None else []
-    found = [world.get(BY_KIND[each["apiVersion"], each["kind"]], namespace, each["name"]) for each in owners]
-    if entry is not None and not any(each and each.uid == own["uid"] for each, own in zip(found, owners, strict=True)):
+    if entry is not None and owners and not any(_may_live(world, namespace, owner) for owner in owners):
         dismiss(world, entry)
+
+
+def _may_live(world: World, namespace: str, owner: Doc) -> bool:
+    """Whether an owner is there; one of a kind that the lab does not have may be."""
+    resource = BY_KIND.get((owner["apiVersion"], owner["kind"]))
+    if resource is None:
+        return True
+    found = world.get(resource, namespace if resource.namespaced else "", owner["name"])
+    return found is not None and found.uid == owner["uid"]
 
 
 def forget_tokens(world: World, account: Entry) -> None:

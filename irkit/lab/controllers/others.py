@@ -83,9 +83,8 @@ def job(world: World, namespace: str, name: str) -> None:
     wanted = 0 if spec.get("suspend") else min(spec.get("parallelism", 1), completions - succeeded)
     if failed > spec.get("backoffLimit", 6):
         wanted = 0
-    for _ in range(wanted - len(pods)):
-        if made := create(world, owner, labels={JOB_NAME: name}):
-            pods.append(made)
+    while len(pods) < wanted and (made := create(world, owner, labels={JOB_NAME: name})):
+        pods.append(made)
     dismissed = sum(dismiss(world, pod, owner) for pod in pods[max(wanted, 0) :])
     changes = {
         "active": len(pods) - dismissed or None,

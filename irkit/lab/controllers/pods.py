@@ -56,7 +56,7 @@ def create(
     if node:
         doc["spec"]["nodeName"] = node
     managed.record(None, doc, manager=MANAGER, at=now(), api_version="v1")
-    return world.put(PODS, doc) if _admitted(world, owner, "CREATE", own["namespace"], name, None, doc) else None
+    return world.put(PODS, doc) if _admitted(world, owner, "CREATE", own["namespace"], drawn, None, doc) else None
 
 
 def dismiss(world: World, entry: Entry, owner: Entry | None = None) -> bool:
@@ -110,20 +110,28 @@ def quality(spec: Doc) -> str:
     return "Guaranteed"
 
 
+def left_of(entry: Entry, grace: int | None) -> int | None:
+    """In how many seconds a deletion would end a pod; None where it ends as soon already, and nobody is asked."""
+    meta, spec = entry.doc["metadata"], entry.doc["spec"]
+    wanted: int = spec.get("terminationGracePeriodSeconds", DEFAULT_GRACE) if grace is None else grace
+    wanted = 1 if wanted < 0 else wanted
+    if not spec.get("nodeName") or entry.doc.get("status", {}).get("phase") in ENDED:
+        wanted = 0
+    begun = "deletionTimestamp" in meta
+    later = grace is None or wanted >= meta.get("deletionGracePeriodSeconds", 0)
+    return None if begun and wanted and later else wanted
+
+
 def end(world: World, entry: Entry, grace: int | None = None, *, dry_run: bool = False) -> tuple[Doc, bool]:
     """Delete a pod as the API server and its kubelet do; gives what is left of it, and whether anything changed.
 
     It stays for `DYING` seconds at most where it has a grace period and runs.
     """
     doc = entry.copy()
-    meta, spec = doc["metadata"], doc["spec"]
-    wanted = spec.get("terminationGracePeriodSeconds", DEFAULT_GRACE) if grace is None else grace
-    wanted = 1 if wanted < 0 else wanted
-    if not spec.get("nodeName") or doc.get("status", {}).get("phase") in ENDED:
-        wanted = 0
-    begun = "deletionTimestamp" in meta
-    if begun and wanted and (grace is None or wanted >= meta.get("deletionGracePeriodSeconds", 0)):
+    meta, wanted = doc["metadata"], left_of(entry, grace)
+    if wanted is None:
         return doc, False
+    begun = "deletionTimestamp" in meta
     start = datetime.now(UTC)
     if begun:
         ends = datetime.strptime(meta["deletionTimestamp"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)

@@ -31,9 +31,8 @@ def reconcile(world: World, namespace: str, name: str) -> None:
         return
     pods = claimed(world, owner)
     wanted = owner.doc["spec"].get("replicas", 1)
-    for _ in range(wanted - len(pods)):
-        if made := create(world, owner):
-            pods.append(made)
+    while len(pods) < wanted and (made := create(world, owner)):
+        pods.append(made)
     if len(pods) > wanted:
         for victim in victims(world, owner, pods)[: len(pods) - wanted]:
             if dismiss(world, victim, owner):
