@@ -9,7 +9,8 @@ workloads; evictions; reviews; what a client asks first (`discovery`), so that `
 `delete --wait=false` work on it; /version and the health paths. It has no tables, no watch and no OpenAPI. Everything
 else is answered 501 and listed by `control.unserved()`, which tests assert to be empty. Who may do what is a token's
 own table (`auth.Rule`) or the world's roles and bindings.
-ValidatingAdmissionPolicies and quotas of pods are enforced (`admission`, `quotas`), on controllers too.
+ValidatingAdmissionPolicies and quotas of pods are enforced (`admission`, `quotas`); of what controllers do, on the pods
+that they make and delete.
 After each write the controllers (`lab.controllers`) run to rest in the same thread. Behind them is a network
 (`lab.network`) that the client API cannot touch; pods of the tool image look at it (`lab.programs`).
 

@@ -10,14 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Final
 
 from irkit.lab import quotas
+from irkit.lab.expressions import evaluate
 from irkit.lab.routes import Call
 from irkit.lab.selectors import from_object, matches
-from irkit.lab.status import ApiError, Cause, bad_value, forbidden, required, unserved, unsupported
-from irkit.lab.validate import selector
+from irkit.lab.status import ApiError, forbidden, unserved
 from irkit.lab.world import BY_KIND, Entry, Guard, World
 from irkit.model.effects import Resource
 from irkit.model.kube import ADMISSION_POLICIES, ADMISSION_POLICY_BINDINGS, NAMESPACES, PODS
@@ -27,8 +26,6 @@ EXEMPT: Final = frozenset({ADMISSION_POLICIES, ADMISSION_POLICY_BINDINGS})
 """What no policy judges: a bad one could be taken back by nobody."""
 KINDS: Final = {"eviction": ("policy", "v1", "Eviction"), "scale": ("autoscaling", "v1", "Scale")}
 """Of what is sent to a subresource, by its name."""
-VARIABLES: Final = ("object", "oldObject", "request", "params", "namespaceObject", "variables")
-_REASONS: Final = ("Invalid", "RequestEntityTooLarge", "Unauthorized")
 _CODES: Final = {"Unauthorized": 401, "Forbidden": 403, "RequestEntityTooLarge": 413}
 _ACCOUNTS: Final = "system:serviceaccounts"
 
@@ -244,108 +241,3 @@ def _named(pattern: str, plural: str, subresource: str) -> bool:
     """`pods`, `pods/*`, `*/scale`, `*` (no subresource) or `*/*`."""
     wanted, _, sub = pattern.partition("/")
     return wanted in {"*", plural} and sub in {subresource, "*"}
-
-
-# -- expressions ---------------------------------------------------------------------------------------------------
-
-
-def evaluate(text: str, known: Doc) -> tuple[Any, str]:
-    """The value of an expression, or why it has none."""
-    try:
-        found = _program(text).eval(data=known)
-    except RuntimeError as error:
-        return None, str(error)
-    if str(found.type()) == "ERROR":
-        return None, str(found.value())
-    return found.plain_value(), ""
-
-
-@lru_cache(256)
-def _program(text: str) -> Any:  # noqa: ANN401 -- the library's own class
-    from cel_expr_python import cel  # noqa: PLC0415 -- 50 MB that most labs never need
-
-    return cel.NewEnv(variables=dict.fromkeys(VARIABLES, cel.Type.DYN)).compile(text)
-
-
-def expressions(spec: Doc) -> Iterator[tuple[str, str]]:
-    """Every expression of a policy, with its path."""
-    for part in ("matchConditions", "variables", "validations", "auditAnnotations"):
-        for index, one in enumerate(spec.get(part, ())):
-            for key in ("expression", "messageExpression", "valueExpression"):
-                if key in one:
-                    yield f"spec.{part}[{index}].{key}", one[key]
-
-
-def check_policy(doc: Doc) -> list[Cause]:
-    """What the API refuses of a policy. Raises ApiError 501 for functions and parameters that the lab does not have."""
-    spec = doc.get("spec", {})
-    kind = spec.get("paramKind")
-    if kind is not None and (kind.get("apiVersion"), kind.get("kind")) not in BY_KIND:
-        unserved(f"parameters of kind {kind.get('kind')}")
-    causes = _check_match(spec.get("matchConstraints", {}), "spec.matchConstraints")
-    if not spec.get("matchConstraints", {}).get("resourceRules"):
-        causes.append(required("spec.matchConstraints.resourceRules"))
-    if not spec.get("validations") and not spec.get("auditAnnotations"):
-        why = "validations or auditAnnotations must contain at least one item"
-        causes.append(required("spec.validations", why))
-    causes += _check_value("spec.failurePolicy", spec.get("failurePolicy", "Fail"), ("Fail", "Ignore"))
-    for index, one in enumerate(spec.get("validations", ())):
-        path = f"spec.validations[{index}]"
-        if not one.get("expression", "").strip():
-            causes.append(required(f"{path}.expression", "expression is not specified"))
-        causes += _check_value(f"{path}.reason", one.get("reason", "Invalid"), ("Forbidden", *_REASONS))
-    for path, text in expressions(spec):
-        causes += _check_expression(path, text) if text.strip() else []
-    return causes
-
-
-def _check_expression(path: str, text: str) -> list[Cause]:
-    try:
-        _program(text)
-    except RuntimeError as error:
-        fault = str(error)
-        if "Syntax error" not in fault:
-            unserved(f"the expression {text}: {fault.partition(chr(10))[0]}")
-        return [bad_value(path, text, f"compilation failed: {fault[fault.find('ERROR:') :].strip()}")]
-    return []
-
-
-def check_binding(doc: Doc) -> list[Cause]:
-    """What the API refuses of a binding."""
-    spec, causes = doc.get("spec", {}), []
-    if not spec.get("policyName"):
-        causes.append(required("spec.policyName"))
-    actions = spec.get("validationActions", [])
-    if not actions:
-        causes.append(required("spec.validationActions", "at least one validation action is required"))
-    for one in actions:
-        causes += _check_value("spec.validationActions", one, ("Audit", "Deny", "Warn"))
-    if {"Deny", "Warn"} <= set(actions):
-        why = "must not contain both Deny and Warn"
-        causes.append(bad_value("spec.validationActions", actions, why))
-    if (param := spec.get("paramRef")) is not None:
-        if ("name" in param) == ("selector" in param):
-            causes.append(required("spec.paramRef", "one of name or selector must be specified"))
-        if not param.get("parameterNotFoundAction"):
-            causes.append(required("spec.paramRef.parameterNotFoundAction"))
-        causes += selector(param.get("selector", {}), "spec.paramRef.selector")
-    return causes + _check_match(spec.get("matchResources", {}), "spec.matchResources")
-
-
-def _check_match(match: Doc, path: str) -> list[Cause]:
-    causes = selector(match.get("namespaceSelector", {}), f"{path}.namespaceSelector")
-    causes += selector(match.get("objectSelector", {}), f"{path}.objectSelector")
-    for part in ("resourceRules", "excludeResourceRules"):
-        for index, rule in enumerate(match.get(part, ())):
-            where = f"{path}.{part}[{index}]"
-            causes += [
-                required(f"{where}.{key}") for key in ("apiGroups", "apiVersions", "operations", "resources")
-                if not rule.get(key)
-            ]  # fmt: skip
-            for one in rule.get("operations", ()):
-                causes += _check_value(f"{where}.operations", one, ("*", "CONNECT", "CREATE", "DELETE", "UPDATE"))
-    return causes
-
-
-def _check_value(path: str, value: str, known: tuple[str, ...]) -> list[Cause]:
-    return [] if value in known else [unsupported(path, value, known)]

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from irkit.lab import admission, defaults, quotas, validate
+from irkit.lab import defaults, policy_checks, quotas, validate
 from irkit.lab.status import Cause, bad_value, required, unserved, unsupported
 from irkit.lab.syntax import label_fault
 from irkit.model.effects import Resource
@@ -188,8 +188,10 @@ KINDS: Final[dict[Resource, Kind]] = {
     ROLE_BINDINGS: Kind(creatable=True, check=_binding, default=defaults.binding),
     CLUSTER_ROLE_BINDINGS: Kind(creatable=True, check=_binding, default=defaults.binding),
     RESOURCE_QUOTAS: Kind(creatable=True, check=quotas.check),
-    ADMISSION_POLICIES: Kind(creatable=True, check=admission.check_policy, default=defaults.admission_policy),
-    ADMISSION_POLICY_BINDINGS: Kind(creatable=True, check=admission.check_binding, default=defaults.admission_binding),
+    ADMISSION_POLICIES: Kind(creatable=True, check=policy_checks.check_policy, default=defaults.admission_policy),
+    ADMISSION_POLICY_BINDINGS: Kind(
+        creatable=True, check=policy_checks.check_binding, default=defaults.admission_binding
+    ),
 }
 SCALABLE: Final = frozenset({DEPLOYMENTS, REPLICA_SETS, STATEFUL_SETS})
 GENERATED: Final = frozenset(

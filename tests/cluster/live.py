@@ -278,7 +278,7 @@ class Cluster:
         found: list[Json] = []
 
         def enough() -> bool:
-            rolling = any(is_rolling(one) for one in self.list_of("Deployment", namespace))
+            rolling = any(is_rolling(one, labels) for one in self.list_of("Deployment", namespace))
             found[:] = [one for one in self.list_of("Pod", namespace, **labels) if is_ready(one)]
             return len(found) == count and not rolling
 
@@ -433,9 +433,11 @@ def is_ready(pod: Mapping[str, Any]) -> bool:
     return conditions.get("Ready") == "True" and "deletionTimestamp" not in pod["metadata"]
 
 
-def is_rolling(deployment: Mapping[str, Any]) -> bool:
-    """Whether it has pods of an older template, or may have: its controller has not looked at the latest one."""
+def is_rolling(deployment: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
+    """Whether it has pods with these labels of an older template, or may have: its controller has not looked yet."""
     meta, status = deployment["metadata"], deployment["status"]
+    if not labels.items() <= deployment["spec"]["template"]["metadata"]["labels"].items():
+        return False
     seen = status.get("observedGeneration", 0) >= meta["generation"]
     return not seen or status.get("updatedReplicas", 0) != status.get("replicas", 0)
 
