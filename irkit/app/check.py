@@ -168,7 +168,7 @@ def _steps(app: App, state: CaseState) -> tuple[list[_Kept], list[Checked], list
             did = entry is not None and entry.verdict is not None and entry.verdict.status in _DONE
             if isinstance(task, Task) and did:
                 key = (task.mark.id, task.target.key)
-                held = task.target.key in state.users.get(task.mark.id, set())
+                held = run.id not in undone and task.target.key in state.users.get(task.mark.id, set())
                 (kept if held else taken)[key] = _Kept(run, unit, action.spec.purpose, task)
             elif run.id not in undone and not (entry and entry.condition) and run.outcome != "superseded":
                 never.append(_never(run, unit, action.spec.purpose, task))

@@ -27,6 +27,10 @@ PROTECTED = ("kube-node-lease", "kube-public", "kube-system")
 MAX_TARGETS = 10
 
 
+_CONTEXT = "context:"
+"""How the id of a cluster begins that only a kubeconfig names."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cluster:
     """How a cluster is reached. `uid` pins what it really is: the uid of its kube-system namespace.
@@ -89,10 +93,14 @@ class Settings:
             if via.id == f"context:{via.context}":
                 name = f'nothing says which cluster context "{via.context}" is'
             msg = f"{name}, this is about {cluster_id}"
-            hint = f"add it to {FILE}, or say it of a context: --cluster {cluster_id} --context NAME"
+            # A case knows its own cluster again by the uid. A finding does not: no name is put into anybody's mouth.
+            typed = via.context if cluster_id.startswith(_CONTEXT) and via.context else "NAME"
+            hint = f"where a context leads to it: --cluster {cluster_id} --context {typed}, or say so in {FILE}"
             raise Refused(msg, hint=hint)
         msg = f"no configuration names the cluster {cluster_id}"
-        raise Refused(msg, hint=f"add it to {FILE}, or say it of a context: --cluster {cluster_id} --context NAME")
+        own = cluster_id.removeprefix(_CONTEXT)
+        flags = f"--context {own}" if own != cluster_id else f"--cluster {cluster_id} --context NAME"
+        raise Refused(msg, hint=f"the same command with {flags}, or add it to {FILE}")
 
     def pick(self) -> Cluster:
         """The cluster that a command without a finding is about. Raises UsageError where that is not clear."""
@@ -230,7 +238,7 @@ def _chosen(clusters: tuple[Cluster, ...], flags: Flags, origins: dict[str, str]
         if match:
             msg = f"--context {flags.context} contradicts {FILE}: {match[0].id} is context {match[0].context or '-'}"
             raise Refused(msg, hint="leave --context out, or mend the file")
-        if not flags.context or not flags.cluster.startswith("arn:"):
+        if not flags.context or not flags.cluster.startswith(("arn:", _CONTEXT)):
             msg = f"no configuration names the cluster {flags.cluster}"
             hint = f"add it to {FILE} with its context, or give both: --cluster ARN --context NAME"
             raise UsageError(msg, did="nothing was changed", hint=hint)

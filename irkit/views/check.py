@@ -61,9 +61,10 @@ def check_lines(found: Checkup, *, irkit: str = "irkit") -> list[Line]:
     lines.extend(field("Case", f"{found.case} · looked at {found.at[:19].replace('T', ' ')} UTC, nothing was changed"))
     for status in ("drifted", "leaky", "never", "unknown", "unproven", "holds"):
         lines.extend(_group([one for one in found.steps if one.status == status]))
-    lines.extend([Span(f"  ✗ {pad(step, _NAME)} taken back", "bad")] for step in found.opened[:MOST])
-    if len(found.opened) > MOST:
-        lines.append([f"    and {len(found.opened) - MOST} more that were taken back: --json names them"])
+    named = found.opened if found.steps else ()
+    lines.extend([Span(f"  ✗ {pad(step, _NAME)} taken back", "bad")] for step in named[:MOST])
+    if len(named) > MOST:
+        lines.append([f"    and {len(named) - MOST} more that were taken back: --json names them"])
     for one in found.newcomers[:MOST]:
         sign, style = ("·", "dim") if one.expected else ("!", "warn")
         lines.extend(hanging(f"  {sign} ", f"new {one.pod}: {one.why}; nothing contains it", style=style))

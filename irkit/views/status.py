@@ -113,7 +113,7 @@ def _row(case: CaseFile, now: str) -> list[Line]:
     mark = "LAB " if state.lab else ""
     lines: list[Line] = [[Span(pad(state.case, 18), "bold"), f"{mark}{clip(str(state.target), 58 - len(mark))}"]]
     waits = "".join(f" · {text}" for text in _waits(state))
-    when = ago(state.opened, now)
+    when = ago(latest.opened if latest else state.opened, now)
     tail = f" · {latest.name if latest else '-'}, {when}, {state.who.operator if state.who else '-'}{waits}"
     wrapped = hanging(" " * 18, words + tail)
     lines.extend(wrapped if level == "dim" else _coloured(wrapped, words, level))

@@ -134,6 +134,19 @@ def test_what_was_taken_back_is_not_missed_and_is_not_called_contained(stage: St
     assert check_status(found) == 4
 
 
+def test_what_had_nothing_to_take_back_goes_with_its_run(stage: Stage) -> None:
+    """A pod of no owner has nothing to be released from, and where there are no tools nothing is cut."""
+    stage.control.merge(
+        "pods", stage.pods[-1].name, {"metadata": {"ownerReferences": None, "labels": {"app": None}}}, "shop"
+    )
+    release = '    - {id: release, uses: kube.release_pod, needs: [isolate], with: {pod: "${inputs.pod}"}}\n'
+    ticket, _ = stage.run(book(LABEL + ISOLATE + release), -1)
+    app = stage.app()
+    stage.advance(app.open_undo(ticket.case, clock.now()), app)
+    found = check(stage.app(), ticket.case)
+    assert ((), "NOT CONTAINED: everything was taken back") == (found.steps, lead(found)[0])
+
+
 def test_where_the_isolation_alone_was_taken_back_what_is_left_contains_nothing(stage: Stage) -> None:
     cordon = '    - {id: cordon, uses: kube.cordon_node, needs: [scope], with: {node: "${steps.scope.node}"}}\n'
     ticket, _ = stage.run(book(SCOPE + LABEL + ISOLATE + cordon))

@@ -209,6 +209,9 @@ def test_a_finding_about_a_cluster_that_nothing_names_is_refused(tmp_path: Path)
 def test_a_context_alone_never_stands_for_the_findings_cluster(tmp_path: Path) -> None:
     with pytest.raises(Refused, match=f"this is about {ARN}"):
         load(tmp_path, context="kind").cluster(ARN)
+    with pytest.raises(Refused) as caught:
+        load(tmp_path, context="kind").cluster(ARN)
+    assert f"--cluster {ARN} --context NAME" in caught.value.hint  # irkit does not say that this one is
 
 
 def test_flags_that_name_another_cluster_win_over_the_file(tmp_path: Path) -> None:
@@ -222,6 +225,18 @@ def test_flags_that_name_another_cluster_win_over_the_file(tmp_path: Path) -> No
 def test_both_flags_together_say_what_a_context_is(tmp_path: Path) -> None:
     found = load(tmp_path, cluster=ARN, context="prod")
     assert found.cluster(ARN).context == "prod"
+
+
+def test_a_cluster_that_only_a_kubeconfig_names_is_found_as_the_hint_says(tmp_path: Path) -> None:
+    """A case that was opened with --context, from a shell that says none, or another person's."""
+    with pytest.raises(Refused) as caught:
+        load(tmp_path).cluster("context:kind")
+    assert "the same command with --context kind" in caught.value.hint
+    assert load(tmp_path, context="kind").cluster("context:kind").context == "kind"
+    with pytest.raises(Refused) as caught:
+        load(tmp_path, context="mine").cluster("context:kind")
+    assert "--cluster context:kind --context mine" in caught.value.hint
+    assert load(tmp_path, cluster="context:kind", context="mine").cluster("context:kind").context == "mine"
 
 
 def test_flags_may_not_contradict_the_file(tmp_path: Path) -> None:

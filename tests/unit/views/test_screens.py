@@ -351,3 +351,14 @@ def test_a_child_is_named_by_what_it_is_about() -> None:
     assert ("each[7]", "") == step_words(run, "each[7]")
     assert ("label", "") == step_words(run, "label")
     assert ("label", "") == step_words(None, "label")
+
+
+def test_the_list_says_when_the_latest_run_began_and_not_when_the_case_did(tmp_path: Path) -> None:
+    case, _ = case_file(tmp_path, BOOK, mode="undo")
+    case.state.opened = "2026-11-20T02:00:00.000000Z"
+    run = case.latest()
+    assert run is not None
+    shown = " ".join(paint(cases_lines([case], [], "2026-11-20T03:05:01.000000Z"), colour=False).split())
+    assert "5 min ago" in shown
+    assert "65 min" not in shown
+    assert "1 h" not in shown
