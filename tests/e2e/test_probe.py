@@ -108,6 +108,18 @@ def test_a_second_run_takes_nothing_for_true_that_an_earlier_one_proved(stage: S
     assert [("r1", "cuts"), ("r1", "probes"), ("r2", "cuts"), ("r2", "probes")] == stored
 
 
+def test_what_was_released_before_is_proven_again(stage: Stage) -> None:
+    enforced(stage, "keep", "reject")
+    target, sibling = stage.pods[:2]
+    steps = book(
+        SCOPE + LABEL + ISOLATE + RELEASE + CUT.replace("[isolate]", "[release]") + PROBE.replace("NEEDS", "cut")
+    )
+    found = [verdicts(stage.run(steps)[1].run) for _ in range(2)]
+    assert found[0] == found[1]
+    assert "proven" == found[1]["probe"]
+    assert not passes(stage, sibling, target)
+
+
 def test_where_nothing_enforces_policies_it_is_leaky(stage: Stage) -> None:
     enforced(stage, "none", "reject")
     stage.control.delete("networkpolicies", "allow-web", "shop")

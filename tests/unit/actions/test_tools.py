@@ -268,7 +268,7 @@ def test_controls_are_ready_siblings_on_the_same_ports_and_the_api_server() -> N
     assert ("10.0.3.41:8080", "10.0.3.41:9", "10.96.0.1:443") == facts.controls
 
 
-@pytest.mark.parametrize("change", ["unready", "contained", "replaced"])
+@pytest.mark.parametrize("change", ["unready", "contained", "other"])
 def test_a_sibling_that_may_not_answer_is_no_control(change: str) -> None:
     objects = world()
     sibling = objects[PODS][1]
@@ -278,8 +278,20 @@ def test_a_sibling_that_may_not_answer_is_no_control(change: str) -> None:
         sibling["metadata"]["labels"][CASE_LABEL] = CASE
     else:
         sibling["metadata"]["uid"] = "p-77"
+        sibling["spec"]["containers"][0]["image"] = "lab.invalid/other:1"
 
     assert ("10.96.0.1:443",) == look(objects, controls=(SIBLING,)).controls
+
+
+def test_where_nobody_names_siblings_those_that_run_the_same_are_the_controls() -> None:
+    """A pod that was released has no controller any more, and a second run must be able to prove as the first did."""
+    objects = world()
+    del objects[PODS][0]["metadata"]["ownerReferences"]
+    objects[PODS][1]["metadata"]["uid"] = "p-77"  # another than was there before
+    assert ("10.0.3.41:8080", "10.0.3.41:9", "10.96.0.1:443") == look(objects).controls
+    assert look(objects).controls == look(objects, controls=(SIBLING,)).controls
+    objects[PODS][0]["spec"]["containers"][0]["image"] = "lab.invalid/other:1"
+    assert ("10.96.0.1:443",) == look(objects).controls
 
 
 def test_the_report_is_spooled_once_all_tools_have_ended_and_read_back_once_it_is_kept() -> None:
