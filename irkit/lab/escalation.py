@@ -1,6 +1,7 @@
-"""Nobody grants what they do not hold: what the API asks of writes to roles and bindings.
+"""Nobody grants what they do not hold: what the API asks of writes to roles, bindings and admission policies.
 
-Source: `pkg/registry/rbac/{role,rolebinding}/policybased/storage.go`, `pkg/registry/rbac/validation/rule.go`.
+Source: `pkg/registry/rbac/{role,rolebinding}/policybased/storage.go`, `pkg/registry/rbac/validation/rule.go`,
+`pkg/registry/admissionregistration/validatingadmissionpolicy/authz.go`.
 """
 
 from __future__ import annotations
@@ -11,10 +12,10 @@ from irkit.lab import rbac
 from irkit.lab.auth import Identity, authorize, held
 from irkit.lab.rbac import Attributes
 from irkit.lab.routes import Call
-from irkit.lab.status import forbidden, not_found
-from irkit.lab.world import Guard, World
+from irkit.lab.status import forbidden, forbidden_field, invalid, not_found
+from irkit.lab.world import BY_KIND, Guard, World
 from irkit.model.effects import Resource
-from irkit.model.kube import CLUSTER_ROLES, ROLES
+from irkit.model.kube import ADMISSION_POLICIES, CLUSTER_ROLES, ROLES
 
 Doc = dict[str, Any]
 _MASTERS: Final = "system:masters"
@@ -26,6 +27,8 @@ _ALL: Final[list[rbac.Rule]] = [
 
 def guard(world: World, who: Identity, call: Call) -> Guard:
     """What has to be so for this identity's write to be stored."""
+    if call.resource is ADMISSION_POLICIES:
+        return lambda old, new: _check_params(world, who, old, new or {})
     if _MASTERS in who.groups or call.resource.group != rbac.GROUP:
         return lambda _old, _new: None
     check = _check_role if call.resource in {ROLES, CLUSTER_ROLES} else _check_binding
@@ -53,6 +56,20 @@ def _check_binding(world: World, who: Identity, call: Call, old: Doc | None, new
     if rules is None:
         raise not_found(resource, reference["name"])
     _confirm(world, who, call, name, rules)
+
+
+def _check_params(world: World, who: Identity, old: Doc | None, new: Doc) -> None:
+    """Who makes a policy must be allowed to read all that may parametrise it, wherever it is."""
+    kind = new["spec"].get("paramKind")
+    resource = BY_KIND.get((kind["apiVersion"], kind["kind"])) if kind else None
+    if resource is None or (old is not None and old["spec"].get("paramKind") == kind):
+        return
+    if not authorize(world, who, Attributes("get", resource.group, resource.plural, "*", "*")).allowed:
+        why = (
+            f'user {who.user} must have "get" permission on all objects of the referenced paramKind '
+            f"(kind={kind['kind']}, apiVersion={kind['apiVersion']})"
+        )
+        raise invalid(ADMISSION_POLICIES, new["metadata"]["name"], [forbidden_field("spec.paramKind", why)])
 
 
 def _guarded(doc: Doc) -> Doc:

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from tests.contract.test_deletes import delete, evict
-from tests.contract.workloads import Doc, is_ready, made, owner, path, ready, until, workload
+from tests.contract.test_rbac import GROUP, bind, granted, reference, role
+from tests.contract.workloads import RBAC, Doc, acting, is_ready, made, owner, path, ready, until, workload
 from tests.support.worlds import Answer, World
 
 API = "/apis/admissionregistration.k8s.io/v1"
@@ -495,3 +496,41 @@ def test_what_is_no_policy_or_binding_is_refused(world: World, plural: str, spec
     assert (422, "Invalid") == (answer.code, answer.doc["reason"])
     fields = [one["field"] for one in answer.doc["details"]["causes"]]
     assert field == fields[0][: len(field)], fields
+
+
+def test_who_makes_a_policy_must_see_all_that_may_parametrise_it(world: World) -> None:
+    """Wherever it is: a right in one namespace is not enough for a policy that looks at that one only."""
+    who = f"author-{world.namespace}"
+    subject = {"apiGroup": GROUP, "kind": "User", "name": who}
+    body = {
+        "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicy",
+        "metadata": {"name": f"irkit-{world.namespace}-params"}, "spec": {**GOOD, "paramKind": HELD["paramKind"]},
+    }  # fmt: skip
+    with ExitStack() as stack:
+
+        def grant(name: str, *rules: Doc) -> None:
+            head: Doc = {"apiVersion": f"{GROUP}/v1", "metadata": {"name": f"{who}-{name}"}}
+            reference = {"apiGroup": GROUP, "kind": "ClusterRole", "name": f"{who}-{name}"}
+            for kind, more in (
+                ("ClusterRole", {"rules": list(rules)}),
+                ("ClusterRoleBinding", {"roleRef": reference, "subjects": [subject]}),
+            ):
+                where = f"{RBAC}/{kind.lower()}s"
+                made(world.ask("POST", where, body={**head, "kind": kind, **more}))
+                stack.callback(world.ask, "DELETE", f"{where}/{who}-{name}")
+
+        group = "admissionregistration.k8s.io"
+        grant("makes", {"apiGroups": [group], "resources": ["validatingadmissionpolicies"], "verbs": ["create"]})
+        role(world, "reader", {"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]})
+        bind(world, "author-reads", reference("reader"), subject)
+        granted(world, who=who, verb="get", resource="pods")
+        granted(world, who=who, verb="create", resource="validatingadmissionpolicies", group=group, namespace="")
+
+        answer = acting(world, who, "POST", f"{POLICIES}?dryRun=All", body)
+
+        said = 'must have "get" permission on all objects of the referenced paramKind (kind=Pod, apiVersion=v1)'
+        assert (422, "Invalid") == (answer.code, answer.doc["reason"])
+        assert said in answer.doc["message"]
+        grant("reads", {"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]})
+        granted(world, who=who, verb="get", resource="pods", namespace="")
+        assert 201 == acting(world, who, "POST", f"{POLICIES}?dryRun=All", body).code

@@ -64,6 +64,8 @@ class ProtectPod(About[Params], Defaults):
             *access(ADMISSION_POLICIES, "create", "patch", "delete"),
             *access(ADMISSION_POLICY_BINDINGS, "create", "patch", "delete"),
         ),
+        # A policy's maker must see all its parameters (kubernetes, validatingadmissionpolicy/authz.go): all pods.
+        wide=access(PODS, "get"),
         risk="disruptive",
         settle=2,
         example="pod: ${inputs.pod}",
