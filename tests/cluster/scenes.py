@@ -226,18 +226,18 @@ def _irkits(key: str) -> bool:
     return "irkit.dev" in key or key.startswith(("karpenter.sh/", "cluster-autoscaler.kubernetes.io/"))
 
 
-def printed(desk: Desk, book: str, subject: str) -> str:
+def printed(desk: Desk, book: str, subject: str, *words: str) -> str:
     """What `irkit permissions` prints for `kubectl apply -f -`."""
-    done = desk.irkit("permissions", book, "--format", "rbac", "--subject", subject)
+    done = desk.irkit("permissions", book, "--format", "rbac", "--subject", subject, *words)
     assert 0 == done.returncode, done.stderr
     return done.stdout
 
 
 @contextmanager
-def held(shop: Shop, book: str, name: str = "responder") -> Iterator[Actor]:
+def held(shop: Shop, book: str, name: str = "responder", *words: str) -> Iterator[Actor]:
     """A responder who holds the RBAC of one playbook, as printed and applied by kubectl, and types from now on."""
     cluster, desk = shop.cluster, shop.desk
-    text = printed(desk, book, f"serviceaccount:{shop.namespace}/{name}")
+    text = printed(desk, book, f"serviceaccount:{shop.namespace}/{name}", *words)
     objects = [one for one in yaml.safe_load_all(text) if one]
     actor = cluster.actor(shop.namespace, name, desk.folder)
     cluster.kubectl("apply", "-f", "-", stdin=text)

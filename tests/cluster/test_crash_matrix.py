@@ -122,7 +122,7 @@ class Real(Overseer):
         """What this case asked of the API server, by its own audit log.
 
         Less the tool pods that it made: a try that said too little is made again, and on a busy machine some say little.
-        Less creates without a name that made nothing: their sender died before the API server had read them.
+        Less what changed nothing because its sender died before the API server had read it whole.
         """
         return [
             {
@@ -133,7 +133,8 @@ class Real(Overseer):
                 "body": None,
             }
             for one in self.cluster.audit(self._since)
-            if f"({CASE})" in one.get("userAgent", "") and "objectRef" in one and not is_tool_pod(one)
+            if f"({CASE})" in one.get("userAgent", "") and "objectRef" in one
+            if not is_tool_pod(one) and not is_torn(one)
         ]
 
     def unserved(self) -> list[str]:
@@ -148,6 +149,11 @@ def real(harness: Cluster) -> Iterator[Real]:
         yield Real(harness, name)
 
 
+CREATED = 201
+SENDER_GONE = {0, 400, 408, 499, 500, 504}
+"""What the API server notes of a request whose connection ended: an unexpected end, a time-out, a cancelled context."""
+
+
 def is_tool_pod(entry: Json) -> bool:
     """Whether a tool pod of this case was made or taken away."""
     made = entry["objectRef"]
@@ -156,6 +162,15 @@ def is_tool_pod(entry: Json) -> bool:
         and made["resource"] == "pods"
         and made.get("name", "").startswith(TOOL_PODS)
     )
+
+
+def is_torn(entry: Json) -> bool:
+    """Whether a write ended with its sender: no name was read of it, or no whole body. What the API judged is none."""
+    if entry["verb"] in {"get", "list"}:
+        return False
+    code = entry.get("responseStatus", {}).get("code", 0)
+    nameless = entry["verb"] == "create" and not entry["objectRef"].get("name") and code != CREATED
+    return nameless or code in SENDER_GONE
 
 
 def scene_of(real: Real, folder: Path, playbook: bytes, **inputs: Any) -> Scene:

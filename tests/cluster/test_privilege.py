@@ -36,7 +36,7 @@ from irkit.model.refs import ClusterRef, ImageRef, NodeRef, PodRef, ServiceAccou
 from irkit.playbook import load_playbook, shipped
 from tests.cluster.images import TOOLS
 from tests.cluster.live import Actor, Cluster
-from tests.cluster.scenes import ACCOUNT, Desk, Json, Shop, beside, furnish, open_shop, printed
+from tests.cluster.scenes import ACCOUNT, Desk, Json, Shop, beside, case_of, furnish, held, open_shop, printed
 from tests.cluster.turns import TURNS
 
 HOME = ClusterRef(id="context:test")
@@ -209,6 +209,15 @@ def test_the_preflight_names_each_permission_that_is_taken_away(shop: Shop, book
                 assert "(403)" in words
                 assert f"grant {taken}" in words.replace(f" in namespace {shop.namespace}", "")
         typed_without(who, last)
+
+
+def test_the_rights_for_one_namespace_are_enough_there(shop: Shop) -> None:
+    with held(shop, "compromised-pod", "narrow", "--namespace", shop.namespace):
+        done = shop.desk.irkit("contain", "pod", shop.name(shop.target), "--yes")
+        assert 0 == done.returncode, done.stdout + done.stderr
+        undone = shop.desk.irkit("undo", case_of(done), "--yes")
+        assert 0 == undone.returncode, undone.stdout + undone.stderr
+    refresh(shop)
 
 
 def typed_without(who: Responder, taken: Permission) -> None:
@@ -408,25 +417,25 @@ def said(journal: str, what: Permission) -> bool:
 def test_with_the_preflight_bypassed_the_api_itself_says_no(shop: Shop, tmp_path: Path) -> None:
     """Each permission of each playbook once, in the cheapest run that uses it: 403, said, and nothing is lost."""
     with ExitStack() as stack:
-        held = {book: stack.enter_context(responder(shop, book)) for book in shipped.names()}
+        who_may = {book: stack.enter_context(responder(shop, book)) for book in shipped.names()}
         first: dict[Tried, Run] = {}
         beside(shop)
         for number, run in enumerate(RUNS):
             mark = shop.cluster.mark()
-            played = Played(held[run.book], run, tmp_path / f"whole-{number}")
+            played = Played(who_may[run.book], run, tmp_path / f"whole-{number}")
             ticket = played.apply()
             assert {} == played.unfinished, run
             played.undo(ticket.case)
-            for one in tried(by(held[run.book], shop.cluster.audit(mark))):
+            for one in tried(by(who_may[run.book], shop.cluster.audit(mark))):
                 first.setdefault(one, run)
             refresh(shop)
-        every = {one for who in held.values() for one in permissions_of(who.objects)}
+        every = {one for who in who_may.values() for one in permissions_of(who.objects)}
         used = {one for one in every if meant(one) in first}
         wrong = {str(one): "is in UNUSED, and is used" for one in used if str(one) in UNUSED}
         wrong |= {str(one): "is not in UNUSED, and no run uses it" for one in every - used if not unused(one, every)}
         for number, taken in enumerate(sorted(used)):
             run = first[meant(taken)]
-            who = held[run.book]
+            who = who_may[run.book]
             who.hold(taken)
             mark = shop.cluster.mark()
             played = Played(who, run, tmp_path / f"less-{number}")
