@@ -248,6 +248,16 @@ class Cluster:
                 self.delete("ValidatingAdmissionPolicyBinding", one["metadata"]["name"])
                 self.delete("ValidatingAdmissionPolicy", one["spec"]["policyName"])
 
+    def allows(self, user: str, **attributes: str) -> bool:
+        """Whether the authorizer lets a user do this: attributes as in a SubjectAccessReview."""
+        body = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SubjectAccessReview",
+            "spec": {"user": user, "resourceAttributes": attributes},
+        }
+        answer = self.api.call("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", body)
+        return bool(answer["status"]["allowed"])
+
     def exists(self, kind: str, name: str, namespace: str | None = None) -> bool:
         return self.api.raw("GET", path_of(kind, namespace, name))[0] == 200
 

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import random
+import socket
+import ssl
+import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -149,9 +155,8 @@ def real(harness: Cluster) -> Iterator[Real]:
         yield Real(harness, name)
 
 
-CREATED = 201
-SENDER_GONE = {0, 400, 408, 499, 500, 504}
-"""What the API server notes of a request whose connection ended: an unexpected end, a time-out, a cancelled context."""
+TORN = 500
+"""What the API server notes of it."""
 
 
 def is_tool_pod(entry: Json) -> bool:
@@ -165,18 +170,62 @@ def is_tool_pod(entry: Json) -> bool:
 
 
 def is_torn(entry: Json) -> bool:
-    """Whether a write ended with its sender: no name was read of it, or no whole body. What the API judged is none."""
-    if entry["verb"] in {"get", "list"}:
-        return False
-    code = entry.get("responseStatus", {}).get("code", 0)
-    nameless = entry["verb"] == "create" and not entry["objectRef"].get("name") and code != CREATED
-    return nameless or code in SENDER_GONE
+    """Whether a write ended with its sender, before the API server had its whole body. Nothing else is left out."""
+    status = entry.get("responseStatus", {})
+    ended = status.get("message", "").endswith(("read: connection reset by peer", "unexpected EOF"))
+    return bool(entry["verb"] not in {"get", "list"} and status.get("code") == TORN and ended)
 
 
 def scene_of(real: Real, folder: Path, playbook: bytes, **inputs: Any) -> Scene:
     site = RealSite(real.cluster.kubeconfig, real.cluster.context)
     pod = f"{real.namespace}/web-1"
     return Scene(site, real, folder, playbook, pod=pod, inputs=inputs, simulated=False)
+
+
+@pytest.mark.parametrize("reset", [True, False])
+def test_what_died_with_its_sender_is_told_from_what_was_read_whole(
+    harness: Cluster, namespace: str, tmp_path: Path, reset: bool
+) -> None:
+    rules = [{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["create", "patch"]}]
+    actor = harness.actor(namespace, "dies", tmp_path, rules=rules)
+    where, there = f"/api/v1/namespaces/{namespace}/configmaps", urlsplit(harness.api.server)
+    asked = {
+        f"POST {where}": b'{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "some"}}',
+        f"PATCH {where}/some": b'[{"op": "add", "path": "/data", "value": {"a": "b"}}]',
+    }
+    for verb in rules[0]["verbs"]:
+        right = {"namespace": namespace, "verb": verb, "resource": "configmaps"}
+        harness.until(f"the right to {verb}", partial(harness.allows, actor.username, **right))
+    mark = harness.mark()
+    for whole in (False, True):
+        for line, body in asked.items():
+            kind = "application/json-patch+json" if line.startswith("PATCH") else "application/json"
+            head = f"{line} HTTP/1.1\r\nHost: x\r\nUser-Agent: dies\r\nAuthorization: Bearer {actor.token}\r\n"
+            head += f"Content-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
+            with (
+                socket.create_connection((there.hostname or "", there.port or 0)) as plain,
+                harness.api.trust.wrap_socket(plain, server_hostname=there.hostname) as safe,
+            ):
+                safe.sendall(head.encode() + (body if whole else body[:10]))
+                if whole:
+                    safe.recv(1)
+                elif reset:
+                    time.sleep(0.2)  # tickets for a later session arrive, and are left unread
+                else:
+                    safe.setblocking(False)
+                    with suppress(ssl.SSLError):
+                        safe.recv(65536)
+                    safe.setblocking(True)
+                    safe.shutdown(socket.SHUT_WR)
+                    time.sleep(0.2)
+
+    def seen() -> list[tuple[str, bool, int]]:
+        entries = [one for one in harness.audit(mark) if one.get("userAgent") == "dies"]
+        return [(one["verb"], is_torn(one), one["responseStatus"]["code"]) for one in entries]
+
+    harness.until("all four to be noted", lambda: len(seen()) == 4)
+    wanted = [("create", True, 500), ("patch", True, 500), ("create", False, 201), ("patch", False, 200)]
+    assert sorted(wanted) == sorted(seen()), [one.get("responseStatus") for one in harness.audit(mark)]
 
 
 UNREACHED = "the point was not reached (status 0)"

@@ -123,11 +123,9 @@ class Responder:
     def may(self, what: Permission) -> bool:
         """What the API server says of it."""
         plural, _, sub = what.resource.partition("/")
-        attributes = {"group": what.group, "resource": plural, "subresource": sub, "verb": what.verb, "name": what.name}
-        spec = {"user": self.actor.username, "resourceAttributes": attributes}
-        body = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": spec}
-        answer = self.cluster.api.call("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", body)
-        return bool(answer["status"]["allowed"])
+        return self.cluster.allows(
+            self.actor.username, group=what.group, resource=plural, subresource=sub, verb=what.verb, name=what.name
+        )
 
     def reach(self, cluster: ClusterRef, agent: str) -> Kube:
         return connect(cluster, self.actor.kubeconfig, self.actor.context, user_agent=agent)

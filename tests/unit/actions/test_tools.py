@@ -15,7 +15,7 @@ from irkit.actions.kube.pods import addresses, endpoints, may_forge, serving
 from irkit.actions.kube.proofs import circumstances, cut_base, judge, kept_reports, probe_base, read_report
 from irkit.actions.kube.tools import PATIENCE, TOOL_LABEL, Run, find_runs, tool_name
 from irkit.engine.guard import DeclaredReader
-from irkit.errors import Denied, Malformed
+from irkit.errors import Denied, Malformed, Refused
 from irkit.model.doc import Doc
 from irkit.model.effects import KubeCall, Mark, Resource
 from irkit.model.kube import (
@@ -459,3 +459,12 @@ def test_a_proof_does_not_outlive_a_policy_of_the_engine_that_it_rested_on() -> 
     gone = isolated(reports, [CILIUM], [])
     assert (gone.status, "nobody tried a connection" in gone.why) == ("unproven", True)
     assert isolated(reports, [], [CILIUM]).status == "unproven"
+
+
+def test_where_no_name_is_left_for_another_proof_it_is_said() -> None:
+    class Full:
+        def find(self, key: str) -> Artefact:
+            return Artefact(key, "", 1, "", complete=True, earlier=True)
+
+    with pytest.raises(Refused, match="there is no name for another"):
+        kept_reports(cast("Any", Full()), "probes/p")
