@@ -119,7 +119,7 @@ def check(app: App, case: str) -> Checkup:
     kept, never, taken = _steps(app, state)
     reader = CheckReader(app, case, crowd(one.unit for one in kept), state.pins)
     with Aside(WORKERS, thread_name_prefix="irkit") as pool:
-        seen = list(pool.map(lambda one: look(one.task, reader, app.limits), kept))
+        seen = pool.each(lambda one: look(one.task, reader, app.limits), kept)
     steps = [_judged(one, found) for one, found in zip(kept, seen, strict=True)]
     pods = [one.task.target for one in kept if isinstance(one.task.target, PodRef)]
     if isinstance(state.target, PodRef):

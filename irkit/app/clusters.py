@@ -17,6 +17,7 @@ from irkit.actions.catalog import Catalog
 from irkit.app.asks import Ask
 from irkit.app.cases import Cases
 from irkit.app.preflight import joins, look_before, permissions
+from irkit.engine.aside import outcome
 from irkit.engine.preflight import Preflight
 from irkit.errors import ClientError, Refused, UsageError
 from irkit.journal.state import CaseState
@@ -108,7 +109,7 @@ def look_around(
         _allowed(_in_time(asked, ends), cluster, playbook)
     beside = {cluster.id: _in_time(asked, ends) or Reached() for cluster, asked in who.items()}
     _distinct({first.id: uid, **{cluster: one.uid for cluster, one in beside.items() if one.uid}})
-    return Spanning(ask, playbook, inputs, uid, user.result(), beside), found
+    return Spanning(ask, playbook, inputs, uid, outcome(user), beside), found
 
 
 def _distinct(uids: Mapping[str, str]) -> None:

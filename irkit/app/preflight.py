@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from irkit.actions.catalog import Catalog
 from irkit.app.asks import Ask, under_way
 from irkit.app.cases import Cases
-from irkit.engine.aside import Aside
+from irkit.engine.aside import Aside, outcome
 from irkit.engine.preflight import WAVE, Preflight, grants, needs, review
 from irkit.errors import Denied
 from irkit.model.base import Json
@@ -73,8 +73,8 @@ def look_before(
         try:
             uid = kube.identity()
         except Denied:
-            asked.result().check(ask.playbook_name)  # names all that is missing, this among it
+            outcome(asked).check(ask.playbook_name)  # names all that is missing, this among it
             raise
-        found = asked.result()
+        found = outcome(asked)
     found.check(ask.playbook_name)
     return uid, found

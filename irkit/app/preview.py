@@ -15,7 +15,7 @@ from irkit.app.preflight import permissions
 from irkit.app.runs import App, Ask
 from irkit.app.standing import Standing, standing
 from irkit.engine import approvals
-from irkit.engine.aside import Aside
+from irkit.engine.aside import Aside, outcome
 from irkit.engine.decide import Unit, outputs, verdicts
 from irkit.engine.look import Blocked, Broken, look, outputs_json, prepare
 from irkit.engine.preflight import Need, Preflight
@@ -166,7 +166,7 @@ def preview(app: App, ask: Ask) -> Preview:
         asked = pool.submit(permissions, kube, playbook, app.parts.catalog, ask.target, inputs, wave=BESIDE)
         steps = _steps(app, playbook, state, run, reader)
         seen = standing(reader.kube(ask.target.cluster), ask.target)
-        allowed = asked.result()
+        allowed = outcome(asked)
     templates: list[Json] = [_promise(effect) for step in steps for effect in step.effects]
     whole = digest({"playbook": hashlib.sha256(ask.playbook).hexdigest(), "inputs": inputs, "calls": templates})
     return Preview(ask, playbook, case, tuple(steps), allowed.missing, allowed.unchecked, whole, seen)

@@ -179,7 +179,7 @@ def review(reader: KubeReader, wanted: Iterable[Need], wave: int = WAVE) -> Pref
     every = list(wanted)
     with Aside(wave, thread_name_prefix="irkit-preflight") as pool:
         try:
-            allowed = list(pool.map(lambda one: reader.access(one.grant.access, one.namespace, one.grant.name), every))
+            allowed = pool.each(lambda one: reader.access(one.grant.access, one.namespace, one.grant.name), every)
         except ClientError as error:
             return Preflight(unchecked=str(error))
     return Preflight(tuple(one for one, ok in zip(every, allowed, strict=True) if not ok))
