@@ -15,7 +15,7 @@ from irkit.lab import admission, bodies, deletes, discovery, escalation, reads, 
 from irkit.lab.audit import AuditLog, Entry
 from irkit.lab.auth import Identity, Tokens, act_as, attributes, authorize, denied
 from irkit.lab.controllers import Controllers
-from irkit.lab.faults import Fault, Faults
+from irkit.lab.faults import HOLD, Armed, Faults
 from irkit.lab.http import Request, Response
 from irkit.lab.network import Network
 from irkit.lab.rbac import Attributes
@@ -130,13 +130,16 @@ class Api:
         hit = self.faults.meet(who.user, call)
         if not hit:
             return self._perform(who, call, request, entry)
-        entry.fault = ",".join(fault.kind for fault in hit)
+        entry.fault = ",".join(armed.fault.kind for armed in hit)
         return self._with_faults(hit, who, call, request, entry)
 
-    def _with_faults(self, hit: list[Fault], who: Identity, call: Call, request: Request, entry: Entry) -> Response:
-        for fault in hit:
+    def _with_faults(self, hit: list[Armed], who: Identity, call: Call, request: Request, entry: Entry) -> Response:
+        for armed in hit:
+            fault = armed.fault
             if fault.kind == "latency":
                 time.sleep(fault.ms / 1000)
+            elif fault.kind == "hold":
+                armed.lifted.wait(HOLD)
             elif fault.kind == "status":
                 message = f"the lab was told to answer {fault.code}"
                 reason = _REASONS.get(fault.code, "InternalError")
@@ -147,8 +150,8 @@ class Api:
                 self.tokens.expire_bearer(request.headers.get("authorization", ""))
                 self.tokens.who(request.headers.get("authorization", ""))
         response = self._perform(who, call, request, entry)
-        for fault in hit:
-            response = spoil(fault, response)
+        for armed in hit:
+            response = spoil(armed.fault, response)
         return response
 
     def _perform(self, who: Identity, call: Call, request: Request, entry: Entry) -> Response:

@@ -93,6 +93,10 @@ class ControlPlane(ABC):
         """How many requests each fault hit, by number."""
         return {int(number): fired for number, fired in self._ask("faults").items()}
 
+    def lift_fault(self, number: int) -> None:
+        """Take one fault away, and let go what it holds."""
+        self._ask("lift_fault", number=number)
+
     def clear_faults(self) -> None:
         """Take all faults away."""
         self._ask("clear_faults")
@@ -242,6 +246,9 @@ class Control(ControlPlane):
 
     def _do_faults(self) -> dict[int, int]:
         return self._api.faults.fired()
+
+    def _do_lift_fault(self, number: int) -> None:
+        self._api.faults.lift(number)
 
     def _do_clear_faults(self) -> None:
         self._api.faults.clear()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import threading
-from dataclasses import dataclass
-from typing import Annotated, Literal
+from dataclasses import dataclass, field
+from typing import Annotated, Final, Literal
 
 from pydantic import Field, StringConstraints
 
@@ -13,8 +13,10 @@ from irkit.lab.routes import Call
 from irkit.model.base import Json, Model
 
 FaultKind = Literal[
-    "latency", "status", "drop_before", "drop_after", "truncate", "expire_token", "garbage", "huge", "rewrite"
+    "latency", "hold", "status", "drop_before", "drop_after", "truncate", "expire_token", "garbage", "huge", "rewrite"
 ]
+HOLD: Final = 60.0
+"""Seconds after which a held request goes on by itself."""
 
 
 class Fault(Model):
@@ -24,6 +26,8 @@ class Fault(Model):
     ones pass. What happens:
 
     - `latency`: `ms` milliseconds go by before the request is looked at.
+    - `hold`: the request waits until the fault is taken away, a minute at most, and goes on. For what must happen
+      while a request is on its way, however slow the machine is.
     - `status`: answered with `code` (403, 429, 500, …) and not applied; `retry_after` seconds go into the header.
     - `drop_before`: the connection ends, nothing was applied.
     - `drop_after`: the request is applied, then the connection ends without an answer.
@@ -62,10 +66,13 @@ class Fault(Model):
 
 
 @dataclass(slots=True)
-class _Armed:
+class Armed:
+    """A fault that is set, and what it has met: the requests it saw, and those of them that it hit."""
+
     fault: Fault
     seen: int = 0
     fired: int = 0
+    lifted: threading.Event = field(default_factory=threading.Event)
 
 
 class Faults:
@@ -73,19 +80,29 @@ class Faults:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._armed: dict[int, _Armed] = {}
+        self._armed: dict[int, Armed] = {}
         self._last = 0
 
     def add(self, fault: Fault) -> int:
         """Set a fault; gives its number."""
         with self._lock:
             self._last += 1
-            self._armed[self._last] = _Armed(fault)
+            self._armed[self._last] = Armed(fault)
             return self._last
 
-    def clear(self) -> None:
-        """Take all faults away."""
+    def lift(self, number: int) -> None:
+        """Take one fault away, and let go what it holds. Raises LookupError where there is none of this number."""
         with self._lock:
+            if number not in self._armed:
+                msg = f"no fault {number}"
+                raise LookupError(msg)
+            self._armed.pop(number).lifted.set()
+
+    def clear(self) -> None:
+        """Take all faults away, and let go what they hold."""
+        with self._lock:
+            for armed in self._armed.values():
+                armed.lifted.set()
             self._armed.clear()
 
     def fired(self) -> dict[int, int]:
@@ -93,7 +110,7 @@ class Faults:
         with self._lock:
             return {number: armed.fired for number, armed in self._armed.items()}
 
-    def meet(self, user: str, call: Call) -> list[Fault]:
+    def meet(self, user: str, call: Call) -> list[Armed]:
         """The faults that hit this request; counts it."""
         if not self._armed:
             return []
@@ -105,5 +122,5 @@ class Faults:
                 armed.seen += 1
                 if armed.seen > armed.fault.skip and (not armed.fault.count or armed.fired < armed.fault.count):
                     armed.fired += 1
-                    hit.append(armed.fault)
+                    hit.append(armed)
         return hit

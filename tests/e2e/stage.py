@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from irkit.app import clock
-from irkit.app.runs import App, Ask, Parts, Ticket
+from irkit.app.runs import App, Ask, Heard, Parts, Ticket
 from irkit.clients.kube import connect
 from irkit.engine.guard import Limits
 from irkit.engine.inbox import Request, new_id
@@ -69,8 +69,10 @@ class Stage:
         given: dict[str, Json] = {"pod": target.dump()}
         return (app or self.app()).open_run(Ask(target, playbook.encode(), "test.yaml", given, clock.now()))
 
-    def advance(self, ticket: Ticket, app: App | None = None, **more: Any) -> Closed | Parked:
-        return (app or self.app()).advance(ticket, self.stop, lambda _records: None, **more)
+    def advance(
+        self, ticket: Ticket, app: App | None = None, heard: Heard = lambda _records: None, **more: Any
+    ) -> Closed | Parked:
+        return (app or self.app()).advance(ticket, self.stop, heard, **more)
 
     def run(self, playbook: str, pod: int = 0) -> tuple[Ticket, Closed | Parked]:
         ticket = self.open(playbook, pod=pod)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,6 +20,7 @@ from irkit.model import records as r
 from irkit.playbook import shipped
 from tests.crash.harness import world_of
 from tests.e2e.stage import DELETE, ISOLATE, LABEL, Stage, book, verdicts
+from tests.support.moments import during, held
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.e2e]
 
@@ -192,15 +193,9 @@ def test_a_protected_namespace_is_only_read(stage: Stage) -> None:
 
 
 def test_an_abort_ends_the_run_and_says_what_was_not_done(stage: Stage) -> None:
-    slow = Fault(kind="latency", ms=1500, verb="patch", resource="pods")
-    stage.control.fault(slow)
     ticket = stage.open(book(LABEL + ISOLATE))
-    ended: list[Closed | Parked] = []
-    worker = threading.Thread(target=lambda: ended.append(stage.advance(ticket)))
-    worker.start()
-    stage.request(ticket, "abort", text="wrong pod")
-    worker.join(30)
-    (end,) = ended
+    with during(stage.control, lambda: stage.request(ticket, "abort", text="wrong pod"), verb="patch", resource="pods"):
+        end = stage.advance(ticket)
     assert isinstance(end, Closed)
     assert "aborted" == end.run.outcome
     assert "skipped" == verdicts(end.run)["isolate"]
@@ -208,14 +203,10 @@ def test_an_abort_ends_the_run_and_says_what_was_not_done(stage: Stage) -> None:
 
 
 def test_an_abort_during_a_look_is_not_followed_by_a_write(stage: Stage) -> None:
-    stage.control.fault(Fault(kind="latency", ms=1500, verb="get", resource="pods"))
     ticket = stage.open(book(LABEL))
-    ended: list[Closed | Parked] = []
-    worker = threading.Thread(target=lambda: ended.append(stage.advance(ticket)))
-    worker.start()
-    stage.request(ticket, "abort", text="wrong pod")
-    worker.join(30)
-    (end,) = ended
+    with during(stage.control, lambda: stage.request(ticket, "abort", text="wrong pod"), verb="get", resource="pods"):
+        end = stage.advance(ticket)
+    assert isinstance(end, Closed)
     assert ("aborted", {"label": "skipped"}) == (end.run.outcome, verdicts(end.run))
     assert [] == stage.writes()
 
@@ -236,12 +227,15 @@ def test_a_lock_of_another_process_is_waited_for_within_the_steps_timeout(stage:
 def test_a_colleagues_cordon_is_not_taken_back(stage: Stage) -> None:
     """Our patch was lost before the server; a colleague cordoned the node in the meantime."""
     cordon = '    - {id: cordon, uses: kube.cordon_node, needs: [scope], with: {node: "${steps.scope.node}"}}\n'
-    stage.control.fault(Fault(kind="latency", ms=800, verb="patch", resource="nodes"))
-    stage.control.fault(Fault(kind="drop_before", verb="patch", resource="nodes"))
     ticket = stage.open(book(SCOPE + cordon))
     node = (stage.control.get("pods", stage.pods[0].name, "shop") or {})["spec"]["nodeName"]
-    threading.Timer(0.5, lambda: stage.control.merge("nodes", node, {"spec": {"unschedulable": True}})).start()
-    end = stage.advance(ticket)
+
+    def colleague() -> None:
+        stage.control.merge("nodes", node, {"spec": {"unschedulable": True}})
+
+    with during(stage.control, colleague, verb="patch", resource="nodes"):
+        stage.control.fault(Fault(kind="drop_before", verb="patch", resource="nodes"))
+        end = stage.advance(ticket)
     assert {"scope": "proven", "cordon": "proven"} == verdicts(end.run)
     app = stage.app()
     app.advance(app.open_undo(ticket.case, clock.now()), stage.stop, lambda _: None)
@@ -278,10 +272,9 @@ def test_a_second_respond_goes_on_where_the_first_was_interrupted(stage: Stage) 
 
 
 def test_an_interrupt_lets_the_effect_in_flight_end_and_a_resume_finishes(stage: Stage) -> None:
-    stage.control.fault(Fault(kind="latency", ms=1000, verb="patch", resource="pods"))
     ticket = stage.open(book(LABEL + ISOLATE))
-    threading.Timer(0.4, stage.stop.set).start()
-    end = stage.advance(ticket)
+    with during(stage.control, stage.stop.set, verb="patch", resource="pods"):
+        end = stage.advance(ticket)
     assert isinstance(end, Parked)
     assert "interrupted" == end.on
     done = [one.body for one in stage.records(ticket.case) if isinstance(one.body, r.EffectDone)]
@@ -303,10 +296,14 @@ def test_an_objects_lock_is_held_until_what_was_sent_has_ended(stage: Stage, mon
         release(held)
 
     monkeypatch.setattr(Held, "release", released)
-    stage.control.fault(Fault(kind="latency", ms=1500, verb="patch", resource="pods"))
     ticket = stage.open(book(LABEL))
-    threading.Timer(0.5, stage.stop.set).start()
-    assert isinstance(stage.advance(ticket), Parked)
+
+    def interrupt() -> None:
+        stage.stop.set()
+        time.sleep(10 * perform.GRACE)  # on the wire for longer than anybody waits for it
+
+    with during(stage.control, interrupt, verb="patch", resource="pods"):
+        assert isinstance(stage.advance(ticket), Parked)
     assert [] not in sent
 
 
@@ -316,9 +313,9 @@ def test_a_look_that_hangs_ends_with_its_step_and_holds_up_nobody(stage: Stage) 
         "    - {id: baseline, uses: kube.export_objects, timeout: 1s, on_failure: continue, "
         'with: {pod: "${inputs.pod}"}}\n'
     )
-    stage.control.fault(Fault(kind="latency", ms=5_000, verb="list", resource="events"))
     ticket = stage.open(book(base + LABEL.replace("uses:", "needs: [baseline], uses:")))
-    end = stage.advance(ticket, stage.app(read_seconds=60))
+    with held(stage.control, verb="list", resource="events"):
+        end = stage.advance(ticket, stage.app(read_seconds=60))
     assert isinstance(end, Closed)
     assert {"baseline": "failed", "label": "proven"} == verdicts(end.run)
     assert "not done within 1 s: no answer yet" in str(end.run.steps["baseline"].verdict)
@@ -326,8 +323,8 @@ def test_a_look_that_hangs_ends_with_its_step_and_holds_up_nobody(stage: Stage) 
 
 def test_a_write_is_waited_for_longer_than_its_step_may_take(stage: Stage) -> None:
     """What became of it must be known: nobody says that it failed while it still may take effect."""
-    ticket = stage.open(book(LABEL.replace("uses:", "timeout: 1s, uses:")))
-    stage.control.fault(Fault(kind="latency", ms=2_500, verb="patch", resource="pods"))
+    ticket = stage.open(book(LABEL.replace("uses:", "timeout: 4s, uses:")))
+    stage.control.fault(Fault(kind="latency", ms=5_500, verb="patch", resource="pods"))
     assert isinstance(stage.advance(ticket), Closed)
     kinds = [one.kind for one in stage.records(ticket.case)]
     assert kinds.index("effect.intended") < kinds.index("effect.done") < kinds.index("step.closed")
@@ -335,9 +332,9 @@ def test_a_write_is_waited_for_longer_than_its_step_may_take(stage: Stage) -> No
 
 def test_a_look_that_was_given_up_holds_no_lock(stage: Stage) -> None:
     first = LABEL.replace("id: label, uses", "id: first, timeout: 1s, on_failure: continue, uses")
-    ticket = stage.open(book(first + LABEL.replace("uses:", "needs: [first], timeout: 10s, uses:")))
-    stage.control.fault(Fault(kind="latency", ms=5_000, verb="get", resource="pods", count=1))
-    end = stage.advance(ticket, stage.app(read_seconds=60))
+    ticket = stage.open(book(first + LABEL.replace("uses:", "needs: [first], timeout: 20s, uses:")))
+    with held(stage.control, verb="get", resource="pods"):
+        end = stage.advance(ticket, stage.app(read_seconds=60))
     assert isinstance(end, Closed)
     assert {"first": "failed", "label": "proven"} == verdicts(end.run)
 
@@ -345,14 +342,13 @@ def test_a_look_that_was_given_up_holds_no_lock(stage: Stage) -> None:
 def test_an_attacker_who_edits_back_is_found_by_the_last_look(stage: Stage) -> None:
     """GitOps and attackers revert in minutes: the step's own look was right, the last one is not."""
     slow = '    - {id: slow, uses: kube.scope_pod, needs: [label], with: {pod: "${inputs.pod}"}}\n'
-    stage.control.fault(Fault(kind="latency", ms=1500, verb="list", resource="services"))
     ticket = stage.open(book(LABEL + slow))
 
     def revert() -> None:
         stage.control.merge("pods", stage.pods[0].name, {"metadata": {"labels": {"irkit.dev/case": None}}}, "shop")
 
-    threading.Timer(0.8, revert).start()
-    end = stage.advance(ticket)
+    with during(stage.control, revert, verb="list", resource="services"):
+        end = stage.advance(ticket)
     assert isinstance(end, Closed)
     assert "leaky" == verdicts(end.run)["label"]
     assert end.run.steps["label"].swept

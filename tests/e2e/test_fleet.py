@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ import pytest
 from irkit.app import clock
 from irkit.app.check import check
 from irkit.app.preview import preview
-from irkit.app.runs import Ask, Ticket
+from irkit.app.runs import Ask, Heard, Ticket
 from irkit.engine.guard import Limits
 from irkit.engine.perform import Closed, Parked
 from irkit.journal.verify import verify
@@ -24,6 +24,7 @@ from irkit.model.refs import ClusterRef, NamespaceRef
 from tests.e2e.stage import Stage, verdicts
 from tests.support.fleet import fleet as book_of_fleet
 from tests.support.labs import lab_of
+from tests.support.moments import held
 from tests.support.shop import shop
 
 pytestmark = [pytest.mark.timeout(180), pytest.mark.e2e]
@@ -59,10 +60,10 @@ def begin(stage: Stage, playbook: str = STOPS) -> Ticket:
     return stage.app().open_run(ask(stage, playbook))
 
 
-def done(stage: Stage, playbook: str = STOPS) -> tuple[Ticket, Closed]:
+def done(stage: Stage, playbook: str = STOPS, heard: Heard = lambda _records: None) -> tuple[Ticket, Closed]:
     ticket = begin(stage, playbook)
     stage.control.clear_audit()  # of what the preflight asked
-    end = stage.advance(ticket)
+    end = stage.advance(ticket, heard=heard)
     assert isinstance(end, Closed), end
     return ticket, end
 
@@ -135,8 +136,15 @@ def test_a_pod_that_is_denied_parks_alone_and_a_grant_lets_it_go_on(fleet: Stage
 def test_a_slow_write_holds_up_nobody_else(fleet: Stage) -> None:
     """The others are looked at again, and found labelled, while one write still hangs."""
     slow = fleet.pods[7]
-    fleet.control.fault(Fault(kind="latency", ms=4000, verb="patch", resource="pods", name=slow.name))
-    ticket, _ = done(fleet)
+    others: set[str] = set()
+    with held(fleet.control, verb="patch", resource="pods", name=slow.name) as patch:
+
+        def heard(records: Sequence[r.Record]) -> None:
+            others.update(one.body.step for one in records if isinstance(one.body, r.StepClosed))
+            if len([key for key in others if key.startswith("label[")]) >= MANY - 1:
+                patch.let_go()
+
+        ticket, _ = done(fleet, heard=heard)
     records = fleet.records(ticket.case)
     closed = {one.body.step: one.seq for one in records if isinstance(one.body, r.StepClosed) and not one.body.sweep}
     sent = next(

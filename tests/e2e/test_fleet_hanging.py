@@ -12,10 +12,10 @@ from irkit.app.runs import Ask
 from irkit.engine.guard import Limits
 from irkit.engine.perform import Closed
 from irkit.lab import process
-from irkit.lab.faults import Fault
 from irkit.model.refs import ClusterRef, NamespaceRef
 from tests.e2e.plays import by_step
 from tests.e2e.stage import Stage
+from tests.support.moments import held
 from tests.support.shop import shop
 
 pytestmark = [pytest.mark.timeout(180), pytest.mark.e2e]
@@ -41,7 +41,7 @@ spec:
       uses: kube.label_pod
       needs: [baseline]
       for_each: ${steps.scope.pods}
-      timeout: 5s
+      timeout: 25s
       with: {pod: "${item}"}
 """
 
@@ -66,10 +66,10 @@ def test_looks_that_hang_take_no_thread_from_what_comes_after_them(fleet: Stage)
     ]
     target = NamespaceRef(cluster=ClusterRef(id=fleet.lab.cluster), name="shop", uid=uid)
     app = fleet.app(read_seconds=60)
-    fleet.control.fault(Fault(kind="latency", ms=12_000, verb="list", resource="events", count=0))
     asked = Ask(target, BOOK.encode(), "hanging.yaml", {"namespace": target.dump()}, clock.now())
 
-    end = fleet.advance(app.open_run(asked), app)
+    with held(fleet.control, verb="list", resource="events", count=0):
+        end = fleet.advance(app.open_run(asked), app)
 
     assert isinstance(end, Closed)
     assert by_step(end.run) == {"scope": {"proven"}, "baseline": {"failed"}, "label": {"proven"}}

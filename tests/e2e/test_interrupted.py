@@ -11,13 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from irkit.lab.faults import Fault
+from irkit.lab.faults import HOLD
 from tests.e2e.stage import ISOLATE, LABEL, Stage, book
+from tests.support.moments import held, until
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.e2e]
 ROOT = Path(__file__).parents[2]
-HANGS = 25.0
-"""Seconds; irkit's own patience with one answer is longer."""
 
 
 @pytest.mark.parametrize(
@@ -44,22 +43,21 @@ def test_it_ends_at_once_and_says_so(stage: Stage, tmp_path: Path, words: list[s
         (case,) = (one.name for one in (stage.state / "cases").iterdir())
         pod = [case]
     before = stage.control.dump()
-    number = stage.control.fault(Fault(kind="latency", ms=int(HANGS * 1000), count=0, resource=hangs))
-    with subprocess.Popen([*typed, *words, *pod], env=env, text=True, stderr=subprocess.PIPE) as process:
+    with (
+        held(stage.control, count=0, resource=hangs) as request,
+        subprocess.Popen([*typed, *words, *pod], env=env, text=True, stderr=subprocess.PIPE) as process,
+    ):
         try:
-            while not stage.control.faults()[number]:
-                assert process.poll() is None, process.communicate()
-                time.sleep(0.05)
+            until("a request that hangs", lambda: request.arrived() or process.poll() is not None)
             begun = time.monotonic()
             process.send_signal(signal.SIGINT)
             said = process.communicate(timeout=60)[1]
             spent = time.monotonic() - begun
         finally:
             process.kill()
-            stage.control.clear_faults()
 
     assert 130 == process.returncode, said
     assert "irkit: interrupted" in said
-    assert spent < HANGS / 2
+    assert spent < HOLD / 4
     assert before == stage.control.dump()
     assert words == ["check"] or not list(stage.state.glob("cases/*/journal.jsonl"))

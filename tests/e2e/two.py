@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from irkit.app import clock
-from irkit.app.runs import App, Ask, Parts, Ticket
+from irkit.app.runs import App, Ask, Heard, Parts, Ticket
 from irkit.clients.kube import Budget, connect
 from irkit.engine.perform import Closed, Parked
 from irkit.journal.state import RunState
@@ -64,8 +64,8 @@ class Two:
         kind = self.pod if name == "pod" else self.image
         return self.app().open_run(self.ask(book, name, kind("here"), kind("there")))
 
-    def advance(self, ticket: Ticket) -> Closed | Parked:
-        return self.app().advance(ticket, threading.Event(), lambda _records: None)
+    def advance(self, ticket: Ticket, heard: Heard = lambda _records: None) -> Closed | Parked:
+        return self.app().advance(ticket, threading.Event(), heard)
 
     def undo(self, case: str) -> RunState:
         app = self.app()

@@ -12,6 +12,7 @@ import urllib3
 
 from irkit.lab.faults import Fault
 from irkit.lab.server import LabServer
+from tests.support.moments import during
 from tests.support.worlds import Answer, World
 
 PATH = "/metadata/labels/note"
@@ -89,6 +90,24 @@ def test_latency_is_time_before_the_call(lab: LabServer, hit: Any) -> None:
     assert hit(kind="latency", ms=60).code == 200
     assert time.monotonic() - start >= 0.06
     assert labelled(lab)
+
+
+def test_a_held_request_waits_until_its_fault_is_taken_away(lab: LabServer, world: World) -> None:
+    seen: list[tuple[bool, int]] = []
+    with during(lab.control, lambda: seen.append((labelled(lab), len(lab.control.audit()))), verb="patch"):
+        assert patch(world).code == 200
+    assert seen == [(False, 0)]
+    assert labelled(lab)
+    assert lab.control.faults() == {}
+    assert lab.control.audit()[0]["fault"] == "hold"
+
+
+def test_taking_all_faults_away_lets_go_what_they_hold(lab: LabServer, world: World) -> None:
+    with during(lab.control, lab.control.clear_faults, verb="patch"):
+        assert patch(world).code == 200
+    assert labelled(lab)
+    with pytest.raises(LookupError, match="no fault 1"):
+        lab.control.lift_fault(1)
 
 
 def test_a_token_can_expire_in_the_middle(lab: LabServer, world: World) -> None:
