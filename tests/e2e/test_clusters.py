@@ -22,7 +22,7 @@ from irkit.views.outcome import exit_status
 from irkit.views.terminal import paint
 from tests.e2e.plays import by_step
 from tests.e2e.stage import verdicts
-from tests.e2e.two import US, Two, Where, hanging
+from tests.e2e.two import US, Two, Where
 from tests.support.moments import held
 
 pytestmark = [pytest.mark.timeout(180), pytest.mark.e2e]
@@ -87,8 +87,7 @@ def test_a_cluster_out_of_reach_parks_alone_and_goes_on_when_it_is_back(two: Two
         end = two.advance(ticket)
         two.there.control.clear_faults()
     else:
-        two.read_seconds = 1.0
-        with hanging(two.there.lab):
+        with two.hanging():
             end = two.advance(ticket)
 
     assert isinstance(end, Parked)
@@ -160,15 +159,13 @@ def test_a_cluster_that_answers_as_another_is_not_touched(two: Two) -> None:
 
 def test_an_image_is_blocked_in_both_and_one_that_hangs_from_the_start_is_done_later(two: Two) -> None:
     ask = two.ask("malicious-image", "image", two.image("here"), two.image("there"))
-    two.read_seconds = 1.0
-    with hanging(two.there.lab):
+    with two.hanging():
         ticket = two.app().open_run(ask)
         end = two.advance(ticket)
     assert isinstance(end, Parked)
     assert {key for key, step in end.run.steps.items() if step.phase == "parked"} == {"scope-prod-us", "block-prod-us"}
     assert len([one for one in verdicts(end.run) if one.startswith("isolate[")]) == 3
 
-    two.read_seconds = 5.0
     end = two.advance(ticket)
 
     assert isinstance(end, Closed)
@@ -245,8 +242,7 @@ def test_two_names_of_one_cluster_are_refused_before_anything_is_changed(two: Tw
 
 def test_a_cluster_that_never_said_what_it_is_must_not_answer_as_the_other(two: Two) -> None:
     ask = two.ask("malicious-image", "image", two.image("here"), two.image("there"))
-    two.read_seconds = 1.0
-    with hanging(two.there.lab):
+    with two.hanging():
         ticket = two.app().open_run(ask)
     two.there.lab = replace(two.here.lab, cluster=US)
 

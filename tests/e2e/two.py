@@ -15,7 +15,6 @@ from irkit.app.runs import App, Ask, Heard, Parts, Ticket
 from irkit.clients.kube import Budget, connect
 from irkit.engine.perform import Closed, Parked
 from irkit.journal.state import RunState
-from irkit.lab import process
 from irkit.lab.behaviour import TOOLS
 from irkit.model.base import Json
 from irkit.model.ports import Kube
@@ -35,14 +34,14 @@ class Two:
     here: Stage
     there: Stage
     budgets: dict[str, Budget]
-    read_seconds: float = 20.0
+    _hangs: bool = False
 
     def app(self) -> App:
         def reach(cluster: ClusterRef, agent: str) -> Kube:
             stage = self.here if cluster.id == self.here.lab.cluster else self.there
             return connect(
-                cluster, stage.lab.kubeconfig, stage.lab.context, user_agent=agent, read_seconds=self.read_seconds,
-                budget=self.budgets.get(cluster.id),
+                cluster, stage.lab.kubeconfig, stage.lab.context, user_agent=agent,
+                read_seconds=1.0 if self._hangs and stage is self.there else 20.0, budget=self.budgets.get(cluster.id),
             )  # fmt: skip
 
         return App(self.here.state, "ana", Parts(connect=reach), limits=self.here.limits, lab=True)
@@ -73,18 +72,19 @@ class Two:
         assert isinstance(end, Closed), end
         return end.run
 
+    @contextmanager
+    def hanging(self) -> Iterator[None]:
+        """The process there stands still: connections are taken, and nothing answers, for which nobody waits long."""
+        os.kill(self.there.lab.pid, signal.SIGSTOP)
+        self._hangs = True
+        try:
+            yield
+        finally:
+            self._hangs = False
+            os.kill(self.there.lab.pid, signal.SIGCONT)
+
     def worlds(self) -> list[object]:
         return [world_of(one.control) for one in (self.here, self.there)]
-
-
-@contextmanager
-def hanging(lab: process.LabInfo) -> Iterator[None]:
-    """The process stands still: connections are taken, and nothing answers."""
-    os.kill(lab.pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(lab.pid, signal.SIGCONT)
 
 
 def digest(stage: Stage, tag: str) -> str:
