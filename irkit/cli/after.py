@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -73,17 +74,22 @@ def resume(context: typer.Context, case: Case) -> int:
 def approve(context: typer.Context, case: Case, step: StepName, yes: Yes = False) -> int:
     """Agree to a waiting step, as a second person; shows the exact plan that this covers."""
     from irkit.cli.asked import approval_shown, asked_step  # noqa: PLC0415 -- start-up time of --help
+    from irkit.engine.approvals import objection  # noqa: PLC0415 -- as above
+    from irkit.errors import Refused  # noqa: PLC0415 -- as above
 
     own: Context = context.obj
     found = own.case(case)
     run, waiting = asked_step(found, step)
     own.show(approval_shown(found, run, waiting), lab=found.state.lab, err=own.json)
-    if not yes and interactive() and not confirm("\nApprove it? [y]es, [N]o  ", did="nothing was approved"):
-        own.show([["Nothing was approved."]], lab=False)
-        return 0
-    if not yes and not interactive():
-        own.show([["Shown only: to approve it, the same command with --yes"]], lab=False, err=own.json)
-        return 0
+    if not yes:
+        if why := objection(found.state.runs[run].who, own.app.who):  # not after the question
+            raise Refused(why, hint=f"a colleague types: irkit approve {case} {shlex.quote(step)}")
+        if not interactive():
+            own.show([["Shown only: to approve it, the same command with --yes"]], lab=False, err=own.json)
+            return DECLINED
+        if not confirm("\nApprove it? [y]es, [N]o  ", did="nothing was approved"):
+            own.show([["Nothing was approved."]], lab=False)
+            return DECLINED
     return _answer(own, case, "approve", run, waiting)
 
 

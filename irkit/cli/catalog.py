@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -33,11 +34,14 @@ def playbook_list(context: typer.Context) -> int:
 
     own: Context = context.obj
     known = Catalog.builtin()
+    titles = {name: load_playbook(*shipped.load(name), known).title for name in shipped.names()}
+    if own.json:
+        own.tell(*({"name": name, "title": title} for name, title in titles.items()))
+        return 0
     lines: list[Line] = []
-    width = max(map(len, shipped.names()), default=0)
-    for name in shipped.names():
-        found = load_playbook(*shipped.load(name), known)
-        lines.extend(hanging(pad(name, width) + "  ", found.title))
+    width = max(map(len, titles), default=0)
+    for name, title in titles.items():
+        lines.extend(hanging(pad(name, width) + "  ", title))
     own.show(lines, lab=False)
     return 0
 
@@ -57,13 +61,17 @@ def playbook_lint(
     status = 0
     for one in playbooks:
         source, name = shipped.load(one)
+        doubts = lint(source, name, known)
+        if own.json:
+            own.tell(*map(asdict, doubts))
+            status = status if all(each.warning for each in doubts) else PlaybookError.exit_status
+            continue
         try:
             found = load_playbook(source, name, known)
         except PlaybookError as error:
             status = error.exit_status
             own.show(error_lines(error), lab=False, err=True)
-        else:
-            doubts = lint(source, name, known)  # no errors: what is left are warnings
+        else:  # no errors: what is left are warnings
             tail = f", {plural(len(doubts), 'warning')}" if doubts else ""
             own.show([[f"{name}: {plural(len(found.steps), 'step')}, no errors{tail}"]], lab=False)
             own.show([[text] for one in doubts for text in str(one).split("\n")], lab=False)
@@ -82,9 +90,13 @@ def playbook_schema() -> int:
 def actions_list(context: typer.Context) -> int:
     """The actions, with what each is for."""
     from irkit.actions.catalog import Catalog  # noqa: PLC0415 -- start-up time of --help
+    from irkit.views.action_screen import action_summary  # noqa: PLC0415 -- as above
     from irkit.views.terminal import Line, hanging, pad  # noqa: PLC0415 -- as above
 
     own: Context = context.obj
+    if own.json:
+        own.tell(*(action_summary(action.spec) for action in Catalog.builtin()))
+        return 0
     lines: list[Line] = []
     width = max(len(action.spec.id) for action in Catalog.builtin())
     for action in Catalog.builtin():
@@ -99,8 +111,12 @@ def actions_show(
 ) -> int:
     """An action's parameters, effects, permissions, undo, and an example."""
     from irkit.actions.catalog import Catalog  # noqa: PLC0415 -- start-up time of --help
-    from irkit.views.action_screen import action_lines  # noqa: PLC0415 -- as above
+    from irkit.views.action_screen import action_json, action_lines  # noqa: PLC0415 -- as above
 
     own: Context = context.obj
-    own.show(action_lines(Catalog.builtin().need(action).spec), lab=False)
+    spec = Catalog.builtin().need(action).spec
+    if own.json:
+        own.tell(action_json(spec))
+    else:
+        own.show(action_lines(spec), lab=False)
     return 0

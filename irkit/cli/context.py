@@ -103,6 +103,15 @@ class Context:
         stream.write(paint(lines, colour=colourful(stream), lab=mark))
         stream.flush()
 
+    @staticmethod
+    def tell(*values: object) -> None:
+        """Print for programs: one object a line."""
+        import orjson  # noqa: PLC0415 -- start-up time of --help
+
+        from irkit.views.progress import json_safe  # noqa: PLC0415 -- as above
+
+        sys.stdout.writelines(json_safe(orjson.dumps(one).decode()) + "\n" for one in values)
+
 
 def colourful(stream: TextIO) -> bool:
     """Whether colour is wanted here: a terminal, and no NO_COLOR (no-color.org: any non-empty value)."""

@@ -35,8 +35,12 @@ def drill_list(context: typer.Context) -> int:
     from irkit.lab import drills  # noqa: PLC0415 -- start-up time of --help
 
     own: Context = context.obj
-    width = max(map(len, drills.names()), default=0)
-    own.show([[f"{name:<{width}}  {drills.load(name).title}"] for name in drills.names()], lab=False)
+    titles = {name: drills.load(name).title for name in drills.names()}
+    if own.json:
+        own.tell(*({"name": name, "title": title} for name, title in titles.items()))
+    else:
+        width = max(map(len, titles), default=0)
+        own.show([[f"{name:<{width}}  {title}"] for name, title in titles.items()], lab=False)
     return 0
 
 

@@ -54,22 +54,14 @@ def permissions(  # noqa: PLR0913, PLR0917 -- an option each
         single = f"irkit-{books[0].name}" if len(books) == 1 else "irkit-responder"
         objects = rbac_objects(found, single, whom, _namespace(namespace))
         if own.json:
-            _json({"apiVersion": "v1", "kind": "List", "items": objects})
+            own.tell({"apiVersion": "v1", "kind": "List", "items": objects})
         else:
             sys.stdout.write(rbac_yaml(objects, found, f"Permissions of {names}"))
     elif own.json:
-        _json(permissions_json(found))
+        own.tell(permissions_json(found))
     else:
         own.show(permission_lines(found, f"Permissions of {names}"), lab=False)
     return 0
-
-
-def _json(value: object) -> None:
-    import orjson  # noqa: PLC0415 -- start-up time of --help
-
-    from irkit.views.progress import json_safe  # noqa: PLC0415 -- as above
-
-    sys.stdout.write(json_safe(orjson.dumps(value).decode()) + "\n")
 
 
 def _namespace(text: str) -> str:

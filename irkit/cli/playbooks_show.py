@@ -28,11 +28,7 @@ def playbook_show(
     known = Catalog.builtin()
     found = load_playbook(*shipped.load(playbook), known)
     if own.json:
-        import orjson  # noqa: PLC0415 -- start-up time of --help
-
-        from irkit.views.progress import json_safe  # noqa: PLC0415 -- as above
-
-        sys.stdout.write(json_safe(orjson.dumps(found.dump()).decode()) + "\n")
+        own.tell(found.dump())
     elif form == "mermaid":
         from irkit.views.graph import mermaid  # noqa: PLC0415 -- start-up time of --help
 

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-
-import orjson
 
 from irkit.cli.context import Context
 from irkit.errors import UsageError
 from irkit.journal.keys import public_keys
 from irkit.journal.reading import JOURNAL
 from irkit.journal.verify import VerifyReport, verify
-from irkit.views.progress import json_safe
 from irkit.views.verification import verification_json, verification_lines
 
 BROKEN = 7
@@ -22,7 +18,7 @@ def verify_case(own: Context, case: str, heads: list[Path], keys: list[Path]) ->
     """Print what was found; 7 where the evidence does not verify, else 0."""
     found = verified(own, folder_of(own, case), heads, keys)
     if own.json:
-        sys.stdout.write(json_safe(orjson.dumps(verification_json(found)).decode()) + "\n")
+        own.tell(verification_json(found))
     else:
         own.show(verification_lines(found))
     return BROKEN if found.status == "broken" else 0

@@ -1,4 +1,4 @@
-"""An action on a terminal: what it is for, takes, gives and needs, and an example. The page in Markdown is `pages`."""
+"""An action on a terminal and for programs: what it is for, takes, gives and needs. The page in Markdown is `pages`."""
 
 from __future__ import annotations
 
@@ -26,6 +26,23 @@ def action_lines(spec: ActionSpec) -> list[Line]:
     lines.extend([[""], [Span("Example", "bold"), "  a whole playbook"]])
     lines.extend([f"  {row}"] for row in example_playbook(spec).rstrip("\n").split("\n"))
     return lines
+
+
+def action_summary(spec: ActionSpec) -> dict[str, object]:
+    """What lists say of it, for programs. `undo` is whether there is one."""
+    named = {name: getattr(spec, name) for name in ("id", "version", "title", "purpose", "risk")}
+    return named | {"undo": not spec.no_undo}
+
+
+def action_json(spec: ActionSpec) -> dict[str, object]:
+    """All of it, for programs: parameters and outputs as JSON Schema, the permissions, and a whole playbook."""
+    return action_summary(spec) | {
+        "params": spec.params.model_json_schema(),
+        "outputs": spec.outputs.model_json_schema(mode="serialization"),
+        "reads": [one.dump() for one in spec.reads],
+        "writes": [one.dump() for one in spec.writes],
+        "example": example_playbook(spec),
+    }
 
 
 def _taken(row: Sequence[str]) -> tuple[str, str]:

@@ -55,6 +55,28 @@ def test_who_goes_on_is_shown_what_is_new(verb: str, typed: Typed, case: str) ->
     assert all("last look" in line for line in shown.splitlines() if " label " in line)
 
 
+def test_what_was_not_approved_is_no_success(typed: Typed, case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`irkit approve CASE STEP && irkit resume CASE` must not go on."""
+    status, shown = typed("--operator", "bo", "approve", case, "kill")
+    assert (3, True) == (status, "Shown only" in shown)
+    monkeypatch.setattr("irkit.cli.after.interactive", lambda: True)
+    monkeypatch.setattr("builtins.input", lambda _: "n")
+    status, shown = typed("--operator", "bo", "approve", case, "kill")
+    assert (3, True) == (status, "Nothing was approved" in shown)
+
+
+def test_who_asked_for_it_is_told_before_the_question(
+    typed: Typed, case: str, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("irkit.cli.after.interactive", lambda: True)
+    monkeypatch.setattr("builtins.input", lambda _: pytest.fail("it was asked"))
+    before = len(stage.records(case))
+    status, shown = typed("approve", case, "kill")
+    assert status == 3
+    assert "Approve it?" not in shown
+    assert before == len(stage.records(case))
+
+
 def test_who_joins_sees_what_is_new_as_well(typed: Typed, case: str, stage: Stage) -> None:
     shown = typed("contain", "pod", f"shop/{stage.pods[-1].name}", "--playbook", "book.yaml", "--yes")[1]
     assert shown.count("2 steps done before") == 1
