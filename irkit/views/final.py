@@ -16,6 +16,8 @@ from irkit.views.outcome import Lead, lead
 from irkit.views.terminal import Line, Span, commands, field, fill, hanging
 
 _NAME = 16
+_ROWS = 20
+"""What a terminal of 24 rows shows of it above the next prompt, if that has two or three of them."""
 
 
 def final_screen(  # noqa: PLR0913 -- what the screen depends on, all by keyword
@@ -45,7 +47,10 @@ def final_screen(  # noqa: PLR0913 -- what the screen depends on, all by keyword
     lines.extend(_parked(case, view, parked, until, irkit))
     lines.extend(field("Evidence", evidence(case)))
     if following:
-        lines.extend(commands("Next", next_commands(case, view, irkit)))
+        further = commands("Next", next_commands(case, view, irkit))
+        if len(lines) + len(further) > _ROWS:  # its beginning has scrolled away
+            lines.extend(field("Verdict", f"{first.words}  {_counts(view)}"))
+        lines.extend(further)
     return lines
 
 

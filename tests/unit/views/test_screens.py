@@ -21,6 +21,7 @@ from irkit.model.plans import Original
 from irkit.model.playbooks import Expr
 from irkit.views.final import final_screen
 from irkit.views.naming import step_words
+from irkit.views.outcome import lead
 from irkit.views.progress import JsonProgress, LiveProgress, PlainProgress, choose
 from irkit.views.report import build_report, report_json
 from irkit.views.report_html import report_html
@@ -239,6 +240,18 @@ def test_last_screen_names_approval_parking_and_evidence(tmp_path: Path) -> None
     assert "log in" in text
     assert f"irkit resume {CASE}" in text
     assert "journal 5 records, not sealed" in text
+
+
+def test_the_verdict_is_on_the_screen_however_much_there_is_to_say(tmp_path: Path) -> None:
+    """A terminal of 24 rows shows the end."""
+    failed = closed("label", "failed", "no answer " * 120)
+    for name, bodies in (("short", [closed("scope", "proven")]), ("long", [closed("scope", "proven"), failed])):
+        case, view = case_file(tmp_path / name, BOOK, bodies)
+        lines = paint(final_screen(case, view), colour=False).splitlines()
+        assert (len(lines) > 24) is (name == "long")
+        verdict = lead(view).words
+        assert 1 == sum(verdict in line for line in lines[-20:])
+        assert lines[1].startswith(verdict)
 
 
 def test_plain_progress_prints_one_change_a_line_and_only_of_its_run(tmp_path: Path) -> None:
