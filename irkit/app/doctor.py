@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import shutil
@@ -82,10 +83,11 @@ def _cluster(app: App, settings: Settings, cluster: ClusterRef, kube: Kube) -> I
     uid = check_cluster(app, settings, cluster)
     known = settings.cluster(cluster.id)
     pinned = "pinned by irkit.yaml" if known.uid else ""
-    pin = f"pin it under clusters: in irkit.yaml, so that no other can take its place: {{id: {cluster}, uid: {uid}, …}}"
+    named = {"id": cluster.id, "kubeconfig": known.kubeconfig, "context": known.context, "uid": uid}
+    pin = ", ".join(f"{name}: {json.dumps(value)}" for name, value in named.items() if value)  # YAML's flow style
     yield Finding(
         "cluster", "good" if known.uid else "warn", f"{cluster}, {pinned or f'known by its kube-system uid {uid}'}",
-        "" if known.uid else pin,
+        "" if known.uid else f"say under clusters: in irkit.yaml, so that no other can take its place: {{{pin}}}",
     )  # fmt: skip
     who = kube.whoami()
     yield Finding("identity", "good" if who else "unknown", who or "this API is too old to say who asks (before 1.28)")

@@ -25,9 +25,8 @@ def doctor_status(found: Sequence[Finding]) -> int:
 
 def doctor_lines(found: Sequence[Finding]) -> list[Line]:
     """The screen: what matters first, then everything in its order."""
-    bad, warn = (sum(one.state == state for one in found) for state in ("bad", "warn"))
-    unknown = sum(one.state == "unknown" for one in found)
-    words, level = ("NOT READY", "bad") if bad else ("Ready.", "good")
+    bad, warn, unknown = (sum(one.state == state for one in found) for state in ("bad", "warn", "unknown"))
+    words, level = _lead(found)
     told = f"{bad} missing, {warn} to know, {unknown} could not be seen"
     lines: list[Line] = [[Span(f"{words}  ", level), told], [""]]
     shown = ""
@@ -40,6 +39,14 @@ def doctor_lines(found: Sequence[Finding]) -> list[Line]:
         if one.hint:
             lines.extend(hanging(" " * (width + 5), f"→ {one.hint}"))
     return lines
+
+
+def _lead(found: Sequence[Finding]) -> tuple[str, Level]:
+    if doctor_status(found):
+        return "NOT READY", "bad"
+    if any((one.about, one.state) == ("tools", "warn") for one in found):
+        return "Ready to contain, not to prove it.", "warn"
+    return "Ready.", "good"
 
 
 def doctor_json(found: Sequence[Finding]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -41,7 +42,6 @@ def test_it_says_who_asks_what_is_missing_and_writes_nothing(stage: Stage, tmp_p
     assert ["irkit-responder"] == [one.what for one in found["identity"]]
     assert ["good"] == [one.state for one in found["clock"]]
     assert ["good"] == [one.state for one in found["tools"]]
-    assert f"{{id: {stage.lab.cluster}, uid: " in found["cluster"][0].hint
     assert not any("; delete " in one.what for name in shipped.names() for one in found[name])
     assert [] == stage.writes()
     assert not (tmp_path / "state").exists()
@@ -56,6 +56,29 @@ def looking(stage: Stage, folder: Path) -> Settings:
         f"clusters: [{{id: '{stage.lab.cluster}', kubeconfig: kube, context: {stage.lab.context}}}]\nstate: state\n"
     )
     return load_settings(Flags(), {"HOME": "/nonexistent"}, folder)
+
+
+def test_what_it_says_to_pin_pins_the_cluster_when_it_is_pasted(stage: Stage, tmp_path: Path) -> None:
+    own = looking(stage, tmp_path)
+    (found, *_) = examine(build_app(own), own, ClusterRef(id=stage.lab.cluster), "shop")
+    assert (found.about, found.state) == ("cluster", "warn")
+    pin = " ".join("".join(paint(doctor_lines([found]), colour=False)).split())
+    (tmp_path / "irkit.yaml").write_text(f"clusters:\n  - {pin[pin.index('{'):pin.index('}') + 1]}\nstate: state\n")
+
+    own = load_settings(Flags(), {"HOME": "/nonexistent"}, tmp_path)
+    (found, *_) = examine(build_app(own), own, ClusterRef(id=stage.lab.cluster), "shop")
+
+    assert (found.state, found.hint) == ("good", "")
+    assert "pinned by irkit.yaml" in found.what
+
+
+def test_who_cannot_prove_is_not_told_that_all_is_ready(stage: Stage, tmp_path: Path) -> None:
+    own = settings(stage.lab, tmp_path)
+    for inputs, words in ((own.inputs, "Ready.  "), ({}, "Ready to contain, not to prove it.  ")):
+        known = replace(own, inputs=inputs)
+        found = examine(build_app(known), known, ClusterRef(id=stage.lab.cluster), "shop")
+        assert paint(doctor_lines(found), colour=False).startswith(words)
+        assert 0 == doctor_status(found)
 
 
 def test_each_playbook_that_may_not_run_names_what_it_lacks(stage: Stage, tmp_path: Path) -> None:
