@@ -15,10 +15,11 @@ import urllib3
 from irkit.lab import builder, scenario
 from irkit.lab.server import LabServer
 from tests.cluster.fixtures import cluster
+from tests.contract.policies import admission
 from tests.contract.real import homes, real, tokens
 from tests.support.worlds import World
 
-__all__ = ["cluster", "homes", "real", "tokens"]
+__all__ = ["admission", "cluster", "homes", "real", "tokens"]
 
 SCENARIO = b"""
 apiVersion: irkit.dev/v1alpha1

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
+from tests.support.moments import until
 from tests.support.worlds import Answer, World
 
 POLICY: dict[str, Any] = {
@@ -13,8 +13,6 @@ POLICY: dict[str, Any] = {
     "metadata": {"name": "deny"},
     "spec": {"podSelector": {}, "policyTypes": ["Ingress"]},
 }
-GONE_WITHIN = 60.0
-"""Seconds: a real kubelet gives the containers their grace period."""
 
 
 def delete(world: World, path: str, **options: Any) -> Answer:
@@ -32,10 +30,8 @@ def evict(world: World, name: str, **more: Any) -> Answer:
 
 
 def wait_gone(world: World, name: str) -> None:
-    limit = time.monotonic() + GONE_WITHIN
-    while world.get(f"{world.pods}/{name}").code != 404:
-        assert time.monotonic() < limit, f"{name} is still there"
-        time.sleep(0.05)
+    """A real kubelet gives the containers their grace period."""
+    until(f"{name} to be gone", lambda: world.get(f"{world.pods}/{name}").code == 404)
 
 
 def test_a_deleted_policy_is_gone_and_the_answer_says_which_it_was(world: World) -> None:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.contract.workloads import made, path, ready, until, workload
+from tests.contract.workloads import made, path, ready, workload
+from tests.support.moments import until
 from tests.support.worlds import World
 
 Doc = dict[str, Any]

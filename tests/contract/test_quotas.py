@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from tests.contract.test_deletes import delete
-from tests.contract.workloads import Doc, made, path, ready, until, workload
+from tests.contract.workloads import Doc, made, path, ready, workload
+from tests.support.moments import until
 from tests.support.worlds import World
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.contract.workloads import RBAC, acting, made, path, until
+from tests.contract.workloads import RBAC, acting, made, path
+from tests.support.moments import until
 from tests.support.worlds import World
 
 Doc = dict[str, Any]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.contract.workloads import is_ready, made, owner, path, ready, until, workload
+from tests.contract.workloads import is_ready, made, owner, path, ready, workload
+from tests.support.moments import until
 from tests.support.worlds import World
 
 Doc = dict[str, Any]

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import time
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
 from tests.cluster.images import BUSYBOX
+from tests.support.moments import until
 from tests.support.worlds import Answer, World
 
 Doc = dict[str, Any]
-PATIENCE = 60.0
-"""Seconds that controllers have; in the lab they need none."""
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 
 
@@ -58,15 +55,6 @@ def made(answer: Answer) -> Doc:
     assert answer.code == 201, answer.doc
     doc: Doc = answer.doc
     return doc
-
-
-def until(what: str, done: Callable[[], Any]) -> Any:
-    """Wait until something is true, and give it."""
-    limit = time.monotonic() + PATIENCE
-    while not (found := done()):
-        assert time.monotonic() < limit, f"in vain: {what}"
-        time.sleep(0.05)
-    return found
 
 
 def is_ready(pod: Doc) -> bool:

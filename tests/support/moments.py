@@ -1,4 +1,4 @@
-"""What happens while a request is on its way: held by the lab until it has happened, however slow the machine is."""
+"""Waiting for a moment, and making one: what happens while the lab holds a request, however slow the machine is."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from irkit.lab.control import ControlPlane
 from irkit.lab.faults import Fault
 
 
-def until(what: str, happened: Callable[[], object], seconds: float = 60) -> None:
-    """Wait for something; the test fails where it does not happen."""
+def until(what: str, happened: Callable[[], Any], seconds: float = 60) -> Any:
+    """Wait until something is true, and give it; the test fails where it does not come true."""
     end = time.monotonic() + seconds
-    while not happened():
+    while not (found := happened()):
         assert time.monotonic() < end, f"in vain: {what}"
         time.sleep(0.02)
+    return found
 
 
 class Held:
