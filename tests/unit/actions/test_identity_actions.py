@@ -408,6 +408,7 @@ def test_pods_that_run_the_image_are_found_by_what_they_name_and_by_what_their_r
     found = facts("kube.block_image", world, image=IMAGE)
 
     assert found.running == ("shop/mirrored", "shop/named")
+    assert found.past == ("shop/mirrored",)
     assert found.names == ("mirror.example.com/web:latest",)
 
 

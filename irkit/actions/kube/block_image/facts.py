@@ -25,7 +25,8 @@ _STATUSES = ("containerStatuses", "initContainerStatuses", "ephemeralContainerSt
 class Facts:
     """`running` are living pods with the image, `static` those of them that no admission stops.
 
-    `names` are other ways in which running pods name the same bytes: new pods may do so too. `warnings` counts what
+    `past` are those of them that name it in no way that is denied. `names` are other ways in which running pods name
+    the same bytes: new pods may do so too. `warnings` counts what
     the API server's type check found in the policy's expressions.
     """
 
@@ -35,6 +36,7 @@ class Facts:
     warnings: int = 0
     running: tuple[str, ...] = ()
     static: tuple[str, ...] = ()
+    past: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     as_of: str = ""
 
@@ -56,6 +58,7 @@ def observe(image: ImageRef, blocked: tuple[str, ...], mark: Mark, reader: Reade
         warnings=0 if there is None else len(there.items("status", "typeChecking", "expressionWarnings")),
         running=tuple(sorted(map(_path, pods))),
         static=tuple(sorted(_path(one) for one in pods if one.has("metadata", "annotations", MIRROR_ANNOTATION))),
+        past=tuple(sorted(_path(one) for one in pods if not any(_hits(name, blocked) for name, _ in _images(one)))),
         names=tuple(sorted({name for one in pods for name in _other_names(one, image, blocked)})),
         as_of=listing.as_of,
     )
@@ -94,16 +97,17 @@ def _path(pod: Doc) -> str:
 
 
 def impact(facts: Facts) -> tuple[Impact, ...]:
-    """Those that run it are not ended, but cannot be replaced."""
-    if not facts.running:
-        return ()
-    return (
-        Impact(
-            who=f"pods that run it: {_some(facts.running)}",
-            what="keep running; what their controllers start in their place is denied",
-            count=len(facts.running),
-            warn=True,
-        ),
+    """Those that run it are not ended; they cannot be replaced, unless they name it in a way that is not denied."""
+    named = tuple(one for one in facts.running if one not in facts.past)
+    denied = "keep running; what their controllers start in their place is denied"
+    goes_on = f"keep running, and so may new ones: {_some(facts.names)} is not denied (by_tag: true denies the image's "
+    return tuple(
+        Impact(who=f"{who}: {_some(pods)}", what=what, count=len(pods), warn=True)
+        for who, pods, what in (
+            ("pods that run it", named, denied),
+            ("pods that name it otherwise", facts.past, goes_on + "own name too)"),
+        )
+        if pods
     )
 
 
