@@ -63,7 +63,7 @@ def test_what_it_says_to_pin_pins_the_cluster_when_it_is_pasted(stage: Stage, tm
     (found, *_) = examine(build_app(own), own, ClusterRef(id=stage.lab.cluster), "shop")
     assert (found.about, found.state) == ("cluster", "warn")
     pin = " ".join("".join(paint(doctor_lines([found]), colour=False)).split())
-    (tmp_path / "irkit.yaml").write_text(f"clusters:\n  - {pin[pin.index('{'):pin.index('}') + 1]}\nstate: state\n")
+    (tmp_path / "irkit.yaml").write_text(f"clusters:\n  - {pin[pin.index('{') : pin.index('}') + 1]}\nstate: state\n")
 
     own = load_settings(Flags(), {"HOME": "/nonexistent"}, tmp_path)
     (found, *_) = examine(build_app(own), own, ClusterRef(id=stage.lab.cluster), "shop")
