@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
@@ -22,6 +23,8 @@ PODS = {
     "guarded": {"app": "guarded"},
 }
 READ = ["get", "list", "watch"]
+QUIET = 1.0
+"""Seconds."""
 RESPONDER = [
     {"apiGroups": [""], "resources": ["pods"], "verbs": [*READ, "patch", "delete"]},
     {"apiGroups": [""], "resources": ["nodes"], "verbs": [*READ, "patch"]},
@@ -118,7 +121,27 @@ class Homes:
             return bool(cluster.get("PodDisruptionBudget", "guard", name)["status"].get("currentHealthy") == 1)
 
         cluster.until("the budget to see its pod", guarded)
+        self._quiet(name)
         return name
+
+    def _quiet(self, namespace: str) -> None:
+        """A kubelet writes a status again after it said Ready: until it has not for a while."""
+        seen: dict[str, str] = {}
+        since = 0.0
+
+        def unwritten() -> bool:
+            nonlocal since
+            now = {
+                one["metadata"]["uid"]: one["metadata"]["resourceVersion"]
+                for one in self._cluster.list_of("Pod", namespace)
+            }
+            if now != seen:
+                seen.clear()
+                seen.update(now)
+                since = time.monotonic()
+            return time.monotonic() - since > QUIET
+
+        self._cluster.until("the kubelets to be done", unwritten)
 
 
 @pytest.fixture(scope="package")

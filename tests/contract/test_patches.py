@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.worlds import World
+from tests.support.moments import until
+from tests.support.worlds import Answer, World
 
 LABEL = "/metadata/labels/irkit.dev~1case"
 
@@ -260,33 +261,48 @@ def manager(doc: dict[str, Any], name: str) -> tuple[int, dict[str, Any]]:
     return found[0] if found else (-1, {})
 
 
-def test_a_patch_that_removes_a_managers_entry_takes_its_ownership_away(world: World) -> None:
-    first = world.patch(f"{world.pods}/one", add(LABEL, "IR-1")).doc
-    at, _ = manager(first, "irkit")
+def about_manager(world: World, name: str, *ops: dict[str, Any]) -> Answer:
+    """Patch the manager's entry, which is at AT: again where another one wrote meanwhile, as that moves the entries."""
 
-    answer = world.patch(f"{world.pods}/one", {"op": "remove", "path": f"/metadata/managedFields/{at}"})
+    def tried() -> Answer | None:
+        doc = world.pod("one")
+        at = manager(doc, name)[0]
+        same = {"op": "test", "path": "/metadata/resourceVersion", "value": doc["metadata"]["resourceVersion"]}
+        answer = world.patch(
+            f"{world.pods}/one", same, *({**op, "path": op["path"].replace("AT", str(at))} for op in ops)
+        )
+        moved = answer.code != 200 and world.pod("one")["metadata"]["resourceVersion"] != same["value"]
+        return None if moved else answer
+
+    answer: Answer = until("nobody to write in between", tried)
+    return answer
+
+
+def test_a_patch_that_removes_a_managers_entry_takes_its_ownership_away(world: World) -> None:
+    world.patch(f"{world.pods}/one", add(LABEL, "IR-1"))
+
+    answer = about_manager(world, "irkit", {"op": "remove", "path": "/metadata/managedFields/AT"})
 
     assert answer.code == 200
     assert manager(answer.doc, "irkit") == (-1, {})
     after = world.pod("one")
-    assert after == answer.doc
     assert after["metadata"]["labels"]["irkit.dev/case"] == "IR-1"
     assert "irkit.dev/case" not in str(after["metadata"]["managedFields"])
 
 
 def test_a_patch_that_rewrites_a_managers_entry_leaves_it_the_rest(world: World) -> None:
     first = world.patch(f"{world.pods}/one", add(LABEL, "IR-1"), add("/metadata/labels/mine", "too")).doc
-    at, held = manager(first, "irkit")
+    _, held = manager(first, "irkit")
     assert held == {"f:metadata": {"f:labels": {"f:irkit.dev/case": {}, "f:mine": {}}}}
-    where = f"/metadata/managedFields/{at}/fieldsV1"
+    where = "/metadata/managedFields/AT/fieldsV1"
     rest: dict[str, Any] = {"f:metadata": {"f:labels": {"f:irkit.dev/case": {}}}}
 
-    answer = world.patch(
-        f"{world.pods}/one",
-        {"op": "test", "path": f"/metadata/managedFields/{at}/manager", "value": "irkit"},
+    answer = about_manager(
+        world, "irkit",
+        {"op": "test", "path": "/metadata/managedFields/AT/manager", "value": "irkit"},
         {"op": "test", "path": where, "value": held},
         {"op": "replace", "path": where, "value": rest},
-    )
+    )  # fmt: skip
 
     assert answer.code == 200
     assert manager(answer.doc, "irkit")[1] == rest
@@ -294,11 +310,10 @@ def test_a_patch_that_rewrites_a_managers_entry_leaves_it_the_rest(world: World)
 
 def test_a_patch_that_changes_a_field_too_owns_it_all_the_same(world: World) -> None:
     """The server gives a changed field to its writer, whatever the patch says of managers."""
-    first = world.patch(f"{world.pods}/one", add(LABEL, "IR-1")).doc
-    at, _ = manager(first, "irkit")
-    remove = {"op": "remove", "path": f"/metadata/managedFields/{at}"}
+    world.patch(f"{world.pods}/one", add(LABEL, "IR-1"))
+    remove = {"op": "remove", "path": "/metadata/managedFields/AT"}
 
-    answer = world.patch(f"{world.pods}/one", add(LABEL, "IR-2"), remove)
+    answer = about_manager(world, "irkit", add(LABEL, "IR-2"), remove)
 
     assert manager(answer.doc, "irkit")[1] == {"f:metadata": {"f:labels": {"f:irkit.dev/case": {}}}}
 
