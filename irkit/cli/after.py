@@ -43,7 +43,8 @@ def status(
         else:
             world = gone(own) if found.state.lab else None
             lost = (world.why, world.again) if world else None
-            own.show(case_lines(found, now(), irkit=own.command, lost=lost), lab=found.state.lab)
+            irkit = own.command_about(found.state.cluster)
+            own.show(case_lines(found, now(), irkit=irkit, lost=lost), lab=found.state.lab)
         return 0
     cases, broken = read_cases(own)
     if own.json:

@@ -16,6 +16,7 @@ import typer
 if TYPE_CHECKING:
     from irkit.app.config import Settings
     from irkit.app.runs import App
+    from irkit.model.refs import ClusterRef
     from irkit.views.casefile import CaseFile
     from irkit.views.terminal import Line
 
@@ -74,6 +75,13 @@ class Context:
         every = (*named, ("--cluster", self.cluster), *beside)
         flags = [f"{flag} {shlex.quote(value)}" for flag, value in every if value]
         return " ".join([executable(), *flags])
+
+    def command_about(self, cluster: ClusterRef | None) -> str:
+        """`command` about a case: with its cluster's context, where nothing but the case says which it is."""
+        if cluster is None or cluster.arn or self.context or self.cluster:
+            return self.command
+        named = any(one.id == cluster.id for one in self.settings.clusters)
+        return self.command if named else f"{self.command} --context {shlex.quote(cluster.name)}"
 
     def known(self, name: str) -> None:
         """Check that there is such a case. Raises UsageError; it says where a lab or a drill has it."""

@@ -48,7 +48,7 @@ def handover(
         msg = f"--format {form[:20]} is not known"
         raise UsageError(msg, did="nothing was written", hint="text or md")
     found = own.case(case)
-    page = build_handover(found, now(), irkit=own.command)
+    page = build_handover(found, now(), irkit=own.command_about(found.state.cluster))
     if own.json:
         sys.stdout.write(handover_json(page) + "\n")
     elif form == "md":

@@ -12,6 +12,7 @@ from irkit.model import records as r
 from irkit.model.base import canonical
 from irkit.model.effects import Mark
 from irkit.model.plans import Original
+from irkit.model.refs import ClusterRef
 from tests.support.records import CLUSTER, POD, START, WHO
 from tests.support.screens import playbook, wrote
 
@@ -40,7 +41,7 @@ def lab_folder(folder: Path, *, drill: str = "", case: str = "") -> Path:
     return config
 
 
-def open_case(state: Path, case: str, *bodies: r.AnyBody, lab: bool = False) -> None:
+def open_case(state: Path, case: str, *bodies: r.AnyBody, lab: bool = False, cluster: ClusterRef = CLUSTER) -> None:
     """A case with one open run that made one change, and what is given besides."""
     book = playbook(("label", "protect"))
     with FileJournal.open(state / "cases" / case, case, lambda: START) as journal:
@@ -48,7 +49,7 @@ def open_case(state: Path, case: str, *bodies: r.AnyBody, lab: bool = False) -> 
         journal.append(
             [
                 r.CaseOpened(
-                    case=case, cluster=CLUSTER, cluster_uid="c", target=POD, generation=1, who=WHO, tool="0", lab=lab
+                    case=case, cluster=cluster, cluster_uid="c", target=POD, generation=1, who=WHO, tool="0", lab=lab
                 ),
                 r.RunOpened(
                     run="r1", mode="apply", name=book.name, playbook=checked, checked=checked, inputs={}, actions={},

@@ -96,3 +96,23 @@ def test_an_undo_names_the_objects(tmp_path: Path, capsys: pytest.CaptureFixture
     assert run(["undo", CASE]) == 3  # planned only
     shown = " ".join(capsys.readouterr().out.split())
     assert 'pod shop/web-1 (uid 5b1c9c1e) metadata.labels["x"]: 1 → (none)' in shown
+
+
+@pytest.mark.parametrize("verb", ["status", "handover"])
+@pytest.mark.parametrize(
+    ("named", "configured", "wanted"),
+    [
+        ([], "", "irkit --context prod resume "),
+        (["--context", "other"], "", "irkit --context other resume "),
+        ([], "clusters: [{id: 'context:prod', context: prod}]\n", "irkit resume "),
+    ],
+)
+def test_what_is_said_to_be_typed_names_the_context_that_the_case_knows(  # noqa: PLR0917 -- fixtures
+    verb: str, named: list[str], configured: str, wanted: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without it the command would be refused: irkit never falls back to the context that happens to be chosen."""
+    open_case(tmp_path / "state" / "irkit", CASE, cluster=ClusterRef(id="context:prod"))
+    if configured:
+        (tmp_path / "irkit.yaml").write_text(configured)
+    assert run([*named, verb, CASE]) == 0
+    assert f"{wanted}{CASE}" in capsys.readouterr().out
