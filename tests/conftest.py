@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 from collections.abc import Generator
 from pathlib import Path
@@ -15,6 +16,11 @@ HERE = Path(__file__).parent
 UNIT_SECONDS = 2.0
 PROPERTY_SECONDS = 20.0  # Hypothesis runs a hundred examples in one test
 CRASH_SECONDS = 900.0  # hundreds of killed processes in one test
+
+# A shell without job control starts what it puts into the background with SIGINT ignored, and all that this starts in
+# turn: what Ctrl-C does could not be tested there. A handler of ours is none to those we start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Examples differ from run to run; a failing one prints how to repeat it. A slow machine is no failed test.
 settings.register_profile("irkit", deadline=None, print_blob=True)
