@@ -46,6 +46,28 @@ def short(value: Json, limit: int = 160) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
+def change(now: Json, then: Json) -> str:
+    """`now → then`; of two objects only the members in which they differ, in words."""
+    if not isinstance(now, dict) or not isinstance(then, dict):
+        return f"{short(now)} → {short(then)}"
+    names = sorted(name for name in {*now, *then} if now.get(name) != then.get(name))
+    return ", ".join(f"{name} {_words(now.get(name))} → {_words(then.get(name))}" for name in names)
+
+
+def _words(value: Json, limit: int = 160) -> str:
+    """A JSON value without its punctuation; an object that names another by that alone, as in `Role shop/reader`."""
+    if isinstance(value, dict) and isinstance(value.get("kind"), str) and isinstance(value.get("name"), str):
+        where = f"{value['namespace']}/" if value.get("namespace") else ""
+        text = f"{value['kind']} {where}{value['name']}"
+    elif isinstance(value, dict):
+        text = " ".join(f"{name} {_words(one)}" for name, one in value.items())
+    elif isinstance(value, list):
+        text = ", ".join(map(_words, value))
+    else:
+        return short(value, limit)
+    return short(text or None, limit)
+
+
 def digest8(digest: str) -> str:
     """The first eight hex digits, as people read them to each other: `7c1f 09ab`."""
     return f"{digest[:4]} {digest[4:8]}"

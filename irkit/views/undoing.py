@@ -5,7 +5,7 @@ from __future__ import annotations
 from irkit.journal.state import CaseState, effect_key
 from irkit.model.base import Json
 from irkit.views.casefile import CaseFile, StepView
-from irkit.views.figures import short
+from irkit.views.figures import change, short
 from irkit.views.naming import target_words
 from irkit.views.progress import call_words
 
@@ -111,8 +111,8 @@ def standing(case: CaseFile, step: str = "") -> list[str]:
     for mark in sorted(marks):
         for (target, name), ours in state.touches.get(mark, {}).items():
             kept = state.originals.get((target, name))
-            was = short(kept.original.value) if kept else "(not known)"
-            found.append(f"{target_words(state, target)} {name}: {short(ours)} → {was}")
+            what = change(ours, kept.original.value) if kept else f"{short(ours)} → (not known)"
+            found.append(f"{target_words(state, target)} {name}: {what}")
     for effect in state.effects.values():
         call = effect.call
         current = effect_key(effect.mark, state.generation(effect.mark), "apply", effect.name)

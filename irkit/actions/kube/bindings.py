@@ -56,8 +56,8 @@ class Binding:
 
     def kept(self, account: ServiceAccountRef) -> Json:
         """What is taken out, and from where."""
-        removed: list[Json] = [{"at": at, "subject": orjson.loads(self.subjects[at])} for at in self.ours(account)]
-        return {"uid": self.uid, "removed": removed}
+        ours: list[Json] = [{"at": at, "subject": orjson.loads(self.subjects[at])} for at in self.ours(account)]
+        return {"uid": self.uid, "ours": ours}
 
 
 def read_bindings(kube: KubeReader) -> tuple[Binding, ...]:

@@ -11,12 +11,16 @@ from irkit.cli.program import run
 from irkit.cli.undoing import undo_lines
 from irkit.errors import UsageError
 from irkit.journal.state import effect_key
+from irkit.model.base import Json
 from irkit.views.casefile import CaseFile
+from irkit.views.figures import change
 from irkit.views.risks import risks
 from irkit.views.terminal import paint
 from tests.support.screens import CASE as MADE
 from tests.unit.cli.shells import CASE, open_case, own_world
 from tests.unit.views.test_handover import real
+
+ACCOUNT: Json = {"kind": "ServiceAccount", "namespace": "shop", "name": "web"}
 
 
 @pytest.fixture(autouse=True)
@@ -51,6 +55,20 @@ def test_a_for_each_is_taken_back_whole_by_its_name_or_by_one_child(tmp_path: Pa
     case = real(tmp_path, {"label[u-1]": "kube.label_pod"})
     for name in ("label", "label[u-1]"):
         assert "pod shop/web-1" in paint(undo_lines(case, name), colour=False)
+
+
+@pytest.mark.parametrize(
+    ("now", "then", "told"),
+    [
+        (None, "x", "(none) → x"),
+        ({"uid": "u-1", "ours": []}, {"uid": "u-1", "ours": [{"at": 0, "subject": ACCOUNT}]},
+         "ours (none) → at 0 subject ServiceAccount shop/web"),
+        ({"a": {"kind": "Role", "name": "r"}, "b": 1}, {"b": [2, "x"]}, "a Role r → (none), b 1 → 2, x"),
+        ({"a": 1}, "x", '{"a":1} → x'),
+    ],
+)  # fmt: skip
+def test_what_an_undo_sets_again_is_told_in_words(now: Json, then: Json, told: str) -> None:
+    assert told == change(now, then)
 
 
 def tools(folder: Path, *, deleted: str) -> CaseFile:

@@ -26,8 +26,8 @@ class Facts:
     """`running` are living pods with the image, `static` those of them that no admission stops.
 
     `past` are those of them that name it in no way that is denied. `names` are other ways in which running pods name
-    the same bytes: new pods may do so too. `warnings` counts what
-    the API server's type check found in the policy's expressions.
+    the same bytes: new pods may do so too. `warnings` counts what the API server's type check found in the policy's
+    expressions.
     """
 
     served: bool = True
@@ -98,7 +98,8 @@ def _path(pod: Doc) -> str:
 
 def impact(facts: Facts) -> tuple[Impact, ...]:
     """Those that run it are not ended; they cannot be replaced, unless they name it in a way that is not denied."""
-    named = tuple(one for one in facts.running if one not in facts.past)
+    past = set(facts.past)
+    named = tuple(one for one in facts.running if one not in past)
     denied = "keep running; what their controllers start in their place is denied"
     goes_on = f"keep running, and so may new ones: {_some(facts.names)} is not denied (by_tag: true denies the image's "
     return tuple(

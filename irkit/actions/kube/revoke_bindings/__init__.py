@@ -78,7 +78,7 @@ class RevokeBindings(About[Params], Defaults):
                 f"{f' and {len(named) - 5} more' if len(named) > 5 else ''}",  # noqa: PLR2004 -- shown
                 impact(account, facts),
                 originals,
-                {one.field: {"uid": binding.uid, "removed": []} for one, binding in zip(originals, named, strict=True)},
+                {one.field: {"uid": binding.uid, "ours": []} for one, binding in zip(originals, named, strict=True)},
             )
         done = f"no binding names {account}" if mine else f"no binding named {account}"
         return Settled(done, verdict(facts))

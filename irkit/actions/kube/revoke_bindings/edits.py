@@ -28,7 +28,7 @@ def remove(account: ServiceAccountRef, binding: Binding) -> KubeCall:
     """Take the account's subjects out, from the last to the first, each only from where it was seen."""
     ops: list[Json] = [{"op": "test", "path": "/metadata/uid", "value": binding.uid}]
     kept = binding.kept(account)
-    for one in reversed(_removed(kept)):
+    for one in reversed(_ours(kept)):
         path = f"/subjects/{one['at']}"
         ops += [{"op": "test", "path": path, "value": one["subject"]}, {"op": "remove", "path": path}]
     return _patch("unbind", account, binding, ops)
@@ -38,7 +38,7 @@ def put_back(account: ServiceAccountRef, originals: Originals, facts: Facts) -> 
     """The patches that are wanted: for each binding of irkit's that is left and lacks a subject of ours."""
     calls = []
     for binding, kept in _touched(account, originals, facts):
-        ops = _additions(binding, _removed(kept))
+        ops = _additions(binding, _ours(kept))
         if ops:
             calls.append(_patch("bind", account, binding, [_uid(binding), *ops]))
     return tuple(calls)
@@ -49,16 +49,16 @@ def let_go(account: ServiceAccountRef, originals: Originals, facts: Facts) -> tu
     return tuple(
         _patch("disown", account, binding, [_uid(binding), *ops])
         for binding, kept in _touched(account, originals, facts)
-        if _removed(kept) and (ops := disown(binding.held, (SUBJECTS,)))
+        if _ours(kept) and (ops := disown(binding.held, (SUBJECTS,)))
     )
 
 
-def _additions(binding: Binding, removed: list[dict[str, Json]]) -> list[Json]:
+def _additions(binding: Binding, ours: list[dict[str, Json]]) -> list[Json]:
     """Each subject at the place that it had, or behind the last where the list is shorter now.
 
     Its neighbours are tested, so that nothing lands in a list that was not seen; the API leaves an empty list out.
     """
-    missing = [one for one in removed if canonical(one["subject"]).decode() not in binding.subjects]
+    missing = [one for one in ours if canonical(one["subject"]).decode() not in binding.subjects]
     if not missing:
         return []
     if not binding.subjects:
@@ -103,8 +103,8 @@ def _named(account: ServiceAccountRef, originals: Originals, facts: Facts) -> It
             yield binding, kept
 
 
-def _removed(kept: Json) -> list[dict[str, Json]]:
-    listed = kept["removed"] if isinstance(kept, dict) else None
+def _ours(kept: Json) -> list[dict[str, Json]]:
+    listed = kept["ours"] if isinstance(kept, dict) else None
     return [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
 
 
