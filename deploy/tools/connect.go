@@ -50,7 +50,7 @@ func connect(args []string) ([]string, error) {
 		lines[i] = args[i] + " " + end
 	}
 	if pod != "" {
-		left, err := established(pod)
+		left, err := lasting(pod)
 		if err != nil {
 			return lines, err
 		}

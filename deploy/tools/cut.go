@@ -6,17 +6,24 @@ import (
 	"net/netip"
 	"os"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
 
-// How long ended connections may take to leave the table.
-const settle = 500 * time.Millisecond
+const (
+	// How long ended connections may take to leave the table.
+	settle = 500 * time.Millisecond
+	// How long a kubelet's probe may take: a second, unless the pod says otherwise (timeoutSeconds).
+	patience = 3 * time.Second
+)
 
 // States of the kernel's include/net/tcp_states.h in which no data can pass any more, or not yet.
 var idle = map[uint8]bool{6: true, 7: true, 10: true} // TIME_WAIT, CLOSE, LISTEN
+
+const asking = 2 // SYN_SENT
 
 // cut ends what a new policy lets live: the pod's sockets, which sends a reset to both ends where the policy lets it
 // pass, and the connection tracking entries of its addresses, by which most engines recognise what to let through.
@@ -33,7 +40,7 @@ func cut(args []string) ([]string, error) {
 		}
 		addresses[i] = address
 	}
-	before, err := established(pod)
+	before, err := connections(pod)
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +58,7 @@ func cut(args []string) ([]string, error) {
 		lines = append(lines, fmt.Sprintf("conntrack %d", entries))
 	}
 	time.Sleep(settle)
-	left, err := established(pod)
+	left, err := lasting(pod)
 	if err != nil {
 		return lines, err
 	}
@@ -91,8 +98,31 @@ func forget(addresses []netip.Addr) (uint, error) {
 	return total, nil
 }
 
-// established lists the pod's TCP connections, half-closed ones too, which can still carry data; loopback is left out.
-func established(pod string) ([]*netlink.Socket, error) {
+// lasting lists what lives on: connections that are there each time, over some seconds. A kubelet's probe comes from the
+// node, which no policy stops, and ends by itself; what comes after it is another connection. One that has no answer yet
+// is a new one, which the policy judges: whoever lost a connection may ask for another one for ever.
+func lasting(pod string) ([]*netlink.Socket, error) {
+	left, err := connections(pod)
+	left = slices.DeleteFunc(left, func(one *netlink.Socket) bool { return one.State == asking })
+	for end := time.Now().Add(patience); err == nil && len(left) > 0 && time.Now().Before(end); {
+		time.Sleep(settle)
+		var now []*netlink.Socket
+		now, err = connections(pod)
+		left = slices.DeleteFunc(left, func(one *netlink.Socket) bool {
+			return !slices.ContainsFunc(now, func(other *netlink.Socket) bool { return same(one, other) })
+		})
+	}
+	return left, err
+}
+
+func same(one, other *netlink.Socket) bool {
+	a, b := one.ID, other.ID
+	return a.SourcePort == b.SourcePort && a.DestinationPort == b.DestinationPort &&
+		a.Source.Equal(b.Source) && a.Destination.Equal(b.Destination)
+}
+
+// connections lists the pod's TCP connections, half-closed ones too, which can still carry data; loopback is left out.
+func connections(pod string) ([]*netlink.Socket, error) {
 	var found []*netlink.Socket
 	err := inside(pod, func() error {
 		for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {

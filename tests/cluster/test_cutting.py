@@ -49,6 +49,20 @@ try:
 except OSError as error:
     print(error.errno, flush=True)
 """
+# One connection after the other, each for a moment, as a kubelet's probes; says so when it is in its second.
+CHURN = """
+import socket, sys, time
+for number in range(10 ** 9):
+    with socket.create_connection((sys.argv[1], int(sys.argv[2]))) as s:
+        if number == 1: print('again', flush=True)
+        time.sleep(0.3)
+"""
+# Asks for a connection that nobody answers.
+ASK = """
+import socket, sys
+s = socket.socket(); s.setblocking(False); s.connect_ex((sys.argv[1], 9)); print('asked', flush=True)
+import time; time.sleep(100)
+"""
 
 
 @dataclass
@@ -80,8 +94,11 @@ class Bench:
         (_tree() / f"irkit-test-pod{self.uid}" / "cgroup.procs").write_text(str(process.pid))
 
     def cut(self, *addresses: str) -> dict[str, str]:
-        """What the tool says, by the first word of its lines."""
-        command = [*_inside(self.node), str(self.tools), "cut", *addresses]
+        return self.tool("cut", *addresses)
+
+    def tool(self, *words: str) -> dict[str, str]:
+        """What it says, by the first word of its lines."""
+        command = [*_inside(self.node), str(self.tools), *words]
         env = {**os.environ, "IRKIT_NETNS_OF": self.uid}
         done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=30, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
@@ -166,3 +183,27 @@ def test_only_what_belongs_to_the_addresses_is_forgotten_and_every_socket_of_the
     assert (said["before"], said["destroyed"], said["left"]) == ("3", "3", "0")
     assert {_line(one) for one in clients} <= {"103", "104"}
     assert bench.tracked("ipv6") == 1  # the address that was not named, for the seconds that a reset entry has left
+
+
+def test_what_comes_and_goes_by_itself_is_no_connection_that_lives_on(bench: Bench) -> None:
+    """A kubelet's probes come from the node, which no policy stops: there is always one, and it carries nothing."""
+    churn = bench.start(bench.pod, CHURN, GATEWAYS["4"], PORT)
+    bench.belongs(churn)
+    assert _line(churn) == "again"
+
+    assert bench.tool("connect")["established"] == "0"
+    bench.connect("4", V4, GATEWAYS["4"])
+    assert bench.tool("connect")["established"] == "1"
+
+
+def test_who_asks_in_vain_for_a_new_connection_has_none(bench: Bench) -> None:
+    """What lost its connection asks again, and where packets are dropped it waits for an answer for minutes."""
+    silent = "10.199.0.77"
+    run([*_inside(bench.pod), "ip", "neigh", "add", silent, "lladdr", "02:00:00:00:00:77", "dev", "eth0"])
+    asks = bench.start(bench.pod, ASK, silent)
+    bench.belongs(asks)
+    assert _line(asks) == "asked"
+    assert "SYN-SENT" in run([*_inside(bench.pod), "ss", "-tan"])
+
+    assert bench.tool("connect")["established"] == "0"
+    assert bench.cut(V4)["left"] == "0"
