@@ -99,20 +99,19 @@ func forget(addresses []netip.Addr) (uint, error) {
 }
 
 // lasting lists what lives on: connections that are there each time, over some seconds. A kubelet's probe comes from the
-// node, which no policy stops, and ends by itself; what comes after it is another connection. One that has no answer yet
-// is a new one, which the policy judges: whoever lost a connection may ask for another one for ever.
+// node, which no policy stops, and ends by itself; what comes after it is another connection. One that has no answer by
+// the end is a new one, which the policy judges: whoever lost a connection may ask for another one for ever.
 func lasting(pod string) ([]*netlink.Socket, error) {
 	left, err := connections(pod)
-	left = slices.DeleteFunc(left, func(one *netlink.Socket) bool { return one.State == asking })
 	for end := time.Now().Add(patience); err == nil && len(left) > 0 && time.Now().Before(end); {
 		time.Sleep(settle)
 		var now []*netlink.Socket
 		now, err = connections(pod)
-		left = slices.DeleteFunc(left, func(one *netlink.Socket) bool {
-			return !slices.ContainsFunc(now, func(other *netlink.Socket) bool { return same(one, other) })
+		left = slices.DeleteFunc(now, func(one *netlink.Socket) bool {
+			return !slices.ContainsFunc(left, func(other *netlink.Socket) bool { return same(one, other) })
 		})
 	}
-	return left, err
+	return slices.DeleteFunc(left, func(one *netlink.Socket) bool { return one.State == asking }), err
 }
 
 func same(one, other *netlink.Socket) bool {

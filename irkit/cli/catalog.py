@@ -61,17 +61,18 @@ def playbook_lint(
     status = 0
     for one in playbooks:
         source, name = shipped.load(one)
-        doubts = lint(source, name, known)
         if own.json:
-            own.tell(*map(asdict, doubts))
-            status = status if all(each.warning for each in doubts) else PlaybookError.exit_status
+            wrong = lint(source, name, known)
+            own.tell(*map(asdict, wrong))
+            status = status if all(each.warning for each in wrong) else PlaybookError.exit_status
             continue
         try:
             found = load_playbook(source, name, known)
         except PlaybookError as error:
             status = error.exit_status
             own.show(error_lines(error), lab=False, err=True)
-        else:  # no errors: what is left are warnings
+        else:
+            doubts = lint(source, name, known)  # no errors: what is left are warnings
             tail = f", {plural(len(doubts), 'warning')}" if doubts else ""
             own.show([[f"{name}: {plural(len(found.steps), 'step')}, no errors{tail}"]], lab=False)
             own.show([[text] for one in doubts for text in str(one).split("\n")], lab=False)

@@ -60,7 +60,7 @@ for number in range(10 ** 9):
 # Asks for a connection that nobody answers.
 ASK = """
 import socket, sys
-s = socket.socket(); s.setblocking(False); s.connect_ex((sys.argv[1], 9)); print('asked', flush=True)
+s = socket.socket(); s.setblocking(False); s.connect_ex((sys.argv[1], int(sys.argv[2]))); print('asked', flush=True)
 import time; time.sleep(100)
 """
 
@@ -196,14 +196,27 @@ def test_what_comes_and_goes_by_itself_is_no_connection_that_lives_on(bench: Ben
     assert bench.tool("connect")["established"] == "1"
 
 
-def test_who_asks_in_vain_for_a_new_connection_has_none(bench: Bench) -> None:
-    """What lost its connection asks again, and where packets are dropped it waits for an answer for minutes."""
+def asking(bench: Bench) -> str:
+    """A process of the pod that waits for an answer of an address that gives none; the address."""
     silent = "10.199.0.77"
     run([*_inside(bench.pod), "ip", "neigh", "add", silent, "lladdr", "02:00:00:00:00:77", "dev", "eth0"])
-    asks = bench.start(bench.pod, ASK, silent)
+    asks = bench.start(bench.pod, ASK, silent, PORT)
     bench.belongs(asks)
     assert _line(asks) == "asked"
     assert "SYN-SENT" in run([*_inside(bench.pod), "ss", "-tan"])
+    return silent
 
+
+def test_who_asks_in_vain_for_a_new_connection_has_none(bench: Bench) -> None:
+    """What lost its connection asks again, and where packets are dropped it waits for an answer for minutes."""
+    asking(bench)
     assert bench.tool("connect")["established"] == "0"
     assert bench.cut(V4)["left"] == "0"
+
+
+def test_who_is_answered_while_the_tool_looks_has_a_connection(bench: Bench) -> None:
+    """The kernel asks again each second: the answer comes after the first look."""
+    silent = asking(bench)
+    run([*_inside(bench.node), "ip", "address", "add", f"{silent}/24", "dev", "eth0"])
+    run([*_inside(bench.pod), "ip", "neigh", "del", silent, "dev", "eth0"])
+    assert bench.tool("connect")["established"] == "1"

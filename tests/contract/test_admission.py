@@ -221,13 +221,19 @@ def test_no_controller_makes_what_is_denied(world: World, admission: Admission) 
     assert {own["metadata"]["uid"]} == {owner(one) for one in ready(world, 1, "app=set")}
 
 
-def test_the_garbage_collector_is_denied_too_and_tries_again(world: World, admission: Admission) -> None:
+def outlive(world: World, admission: Admission) -> tuple[str, str]:
+    """A pod whose owner is gone, and the policy that keeps it, by name."""
     made(world.ask("POST", path(world, "replicasets"), body=workload("ReplicaSet", "set", 1)))
     (kept,) = ready(world, 1, "app=set")
     name = admission(no("!oldObject.metadata.name.startsWith('set-')"), rule("pods", "DELETE"))
     assert 200 == delete(world, path(world, "replicasets", "set"), propagationPolicy="Background").code
     until("the owner to go", lambda: world.get(path(world, "replicasets", "set")).code == 404)
-    assert is_ready(world.pod(kept["metadata"]["name"]))
+    return kept["metadata"]["name"], name
+
+
+def test_the_garbage_collector_is_denied_too_and_tries_again(world: World, admission: Admission) -> None:
+    kept, name = outlive(world, admission)
+    assert is_ready(world.pod(kept))
     assert 200 == delete(world, f"{BINDINGS}/{name}").code
     until("its pod to go", lambda: not world.get(world.pods, labelSelector="app=set").doc["items"])
 
@@ -279,13 +285,9 @@ def test_an_eviction_of_nothing_is_judged_first(world: World, admission: Admissi
 
 
 def test_without_an_owner_a_pod_is_nobodys_garbage(world: World, admission: Admission) -> None:
-    made(world.ask("POST", path(world, "replicasets"), body=workload("ReplicaSet", "set", 1)))
-    (kept,) = ready(world, 1, "app=set")
-    name = admission(no("!oldObject.metadata.name.startsWith('set-')"), rule("pods", "DELETE"))
-    assert 200 == delete(world, path(world, "replicasets", "set"), propagationPolicy="Background").code
-    until("the owner to go", lambda: world.get(path(world, "replicasets", "set")).code == 404)
-    where = f"{world.pods}/{kept['metadata']['name']}"
+    kept, name = outlive(world, admission)
+    where = f"{world.pods}/{kept}"
     assert 200 == world.patch(where, {"op": "remove", "path": "/metadata/ownerReferences"}).code
     assert 200 == delete(world, f"{BINDINGS}/{name}").code
     until("the binding to be forgotten", lambda: canary(world).code == 201)
-    assert is_ready(world.pod(kept["metadata"]["name"]))
+    assert is_ready(world.pod(kept))

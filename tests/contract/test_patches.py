@@ -261,6 +261,13 @@ def manager(doc: dict[str, Any], name: str) -> tuple[int, dict[str, Any]]:
     return found[0] if found else (-1, {})
 
 
+def without_status(doc: dict[str, Any]) -> dict[str, Any]:
+    """The object less what a kubelet may write of it at any time."""
+    entries = [each for each in doc["metadata"]["managedFields"] if each.get("subresource") != "status"]
+    meta = {**doc["metadata"], "managedFields": entries, "resourceVersion": ""}
+    return {**doc, "metadata": meta, "status": {}}
+
+
 def about_manager(world: World, name: str, *ops: dict[str, Any]) -> Answer:
     """Patch the manager's entry, which is at AT: again where another one wrote meanwhile, as that moves the entries."""
 
@@ -286,6 +293,7 @@ def test_a_patch_that_removes_a_managers_entry_takes_its_ownership_away(world: W
     assert answer.code == 200
     assert manager(answer.doc, "irkit") == (-1, {})
     after = world.pod("one")
+    assert without_status(after) == without_status(answer.doc)
     assert after["metadata"]["labels"]["irkit.dev/case"] == "IR-1"
     assert "irkit.dev/case" not in str(after["metadata"]["managedFields"])
 

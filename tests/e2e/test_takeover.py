@@ -109,6 +109,7 @@ def test_a_writer_that_does_not_answer_keeps_its_lock(stage: Stage, tmp_path: Pa
             assert f"kill {writer.pid}" in str(refused.value.hint)
         finally:
             writer.send_signal(signal.SIGCONT)
+        assert "effect.intended" in kinds(stage)
 
 
 def test_there_is_nothing_to_take_over_where_no_run_is_open(stage: Stage) -> None:
