@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from typing import Any
 
@@ -84,12 +85,14 @@ def calls_of_a_look(action_id: str, count: int, *, marked: bool) -> float:
 
     for pod in pods[: count // 2]:
         look(pod)
+    gc.disable()  # what other tests left would be ended here, and its calls counted
     sys.setprofile(count_calls)
     try:
         for pod in pods[count // 2 :]:
             look(pod)
     finally:
         sys.setprofile(None)
+        gc.enable()
     return called / (count - count // 2)
 
 
